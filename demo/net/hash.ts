@@ -1,0 +1,24 @@
+import { createHash } from 'node:crypto';
+
+export interface FiveTuple {
+  sourceAddress: string;
+  sourcePort: number;
+  address: string;
+  port: number;
+}
+
+/**
+ * The share of a connection, 0 … 2³²-1, from its 5-tuple (the protocol is always TCP). SHA-1 because Linux hands out
+ * ephemeral ports of one parity first: cheaper hashes send nearly all connections to one of two nodes.
+ */
+export function flowHash({ sourceAddress, sourcePort, address, port }: FiveTuple): number {
+  return createHash('sha1')
+    .update(`tcp ${sourceAddress} ${sourcePort} ${address} ${port}`)
+    .digest()
+    .readUInt32BE(0);
+}
+
+/** The candidate a connection belongs to. */
+export function pick<T>(candidates: readonly T[], tuple: FiveTuple): T | undefined {
+  return candidates[flowHash(tuple) % candidates.length];
+}

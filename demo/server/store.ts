@@ -1,0 +1,89 @@
+/**
+ * The embedded store: one process that holds the todos in memory. Nodes speak to it over TCP, one JSON value per line:
+ * `{ id, write | increment | clear }` is answered by `{ id, result }`, and every change is pushed to all nodes as
+ * `{ changes }` before the answer of the call that made it.
+ */
+import { createServer, type Socket } from 'node:net';
+import { createInterface } from 'node:readline';
+import { listen } from '../net/ports.ts';
+import { serveParent } from './child.ts';
+import type { Change, Todo, TodoOperation } from './store-api.ts';
+
+export type StoreRequest = { id: number } & (
+  { write: TodoOperation } | { increment: string } | { clear: true }
+);
+export type StoreMessage =
+  { todos: [string, Todo][] } | { changes: Change[] } | { id: number; result: number };
+
+const todos = new Map<string, Todo>();
+const removed = new Set<string>();
+const counters = new Map<string, number>();
+const nodes = new Set<Socket>();
+
+const line = (message: StoreMessage): string => `${JSON.stringify(message)}\n`;
+
+function run(request: StoreRequest): number {
+  if ('write' in request) return publish(write(request.write));
+  if ('increment' in request) {
+    const value = (counters.get(request.increment) ?? 0) + 1;
+    counters.set(request.increment, value);
+    return value;
+  }
+  const changes = [...todos.keys()].map((id) => ({ id }));
+  todos.clear();
+  removed.clear();
+  counters.clear();
+  return publish(changes);
+}
+
+function publish(changes: Change[]): number {
+  if (changes.length > 0) for (const node of nodes) node.write(line({ changes }));
+  return changes.length;
+}
+
+function write(operation: TodoOperation): Change[] {
+  if (operation.op === 'clearDone') {
+    return [...todos].filter(([, { done }]) => done).flatMap(([id]) => remove(id));
+  }
+  const { id } = operation;
+  switch (operation.op) {
+    case 'add':
+      if (todos.has(id) || removed.has(id)) return [];
+      return put(id, { text: operation.text, done: false, createdAt: { $date: operation.at } });
+    case 'setDone':
+      return put(id, { ...todos.get(id), done: operation.done });
+    case 'rename':
+      return put(id, { ...todos.get(id), text: operation.text });
+    case 'remove':
+      return remove(id);
+  }
+}
+
+/** Stores a whole todo; a part of one means that it is not there (any more), which changes nothing. */
+function put(id: string, { text, done, createdAt }: Partial<Todo>): Change[] {
+  if (text === undefined || done === undefined || createdAt === undefined) return [];
+  const before = todos.get(id);
+  if (before?.text === text && before.done === done) return [];
+  const todo = { text, done, createdAt };
+  todos.set(id, todo);
+  return [{ id, todo }];
+}
+
+function remove(id: string): Change[] {
+  removed.add(id);
+  return todos.delete(id) ? [{ id }] : [];
+}
+
+const server = createServer({ noDelay: true }, (node) => {
+  nodes.add(node);
+  node.write(line({ todos: [...todos] }));
+  node.on('error', () => {});
+  node.on('close', () => nodes.delete(node));
+  createInterface(node).on('line', (text) => {
+    const request = JSON.parse(text) as StoreRequest;
+    const result = run(request);
+    node.write(line({ id: request.id, result }));
+  });
+});
+
+serveParent({ start: () => listen(server, 0) });

@@ -1,0 +1,116 @@
+import { nodeIds, type ClientState, type FailoverEntry, type NodeId } from './state.ts';
+
+/** A client not heard of for so long is forgotten. */
+const forgetAfterMs = 15_000;
+const keptFailovers = 50;
+/** Far above what a demo shows; the oldest make room. */
+const keptClients = 2000;
+
+export interface ClientReport {
+  id: string;
+  status: string;
+  node?: string;
+  rttMs?: number;
+  report?: Record<string, unknown>;
+  gone?: boolean;
+}
+
+const limits = { id: 64, status: 32, node: 32 };
+
+/** Checks what a page has sent. Throws a RangeError naming field and value. */
+export function parseClientReport(value: unknown): ClientReport {
+  if (!isRecord(value)) throw new RangeError(`the body must be a JSON object, not ${show(value)}`);
+  const { id, status, node, rttMs, report, gone } = value;
+  const text = (name: keyof typeof limits, field: unknown): string => {
+    if (typeof field === 'string' && field.length > 0 && field.length <= limits[name]) return field;
+    throw new RangeError(`${name} must be a string of 1 to ${limits[name]} characters, not ${show(field)}`);
+  };
+  if (rttMs !== undefined && !(typeof rttMs === 'number' && rttMs >= 0 && rttMs <= 600_000)) {
+    throw new RangeError(`rttMs must be a number from 0 to 600000, not ${show(rttMs)}`);
+  }
+  if (report !== undefined && !isRecord(report))
+    throw new RangeError(`report must be an object, not ${show(report)}`);
+  if (gone !== undefined && typeof gone !== 'boolean')
+    throw new RangeError(`gone must be a boolean, not ${show(gone)}`);
+  return {
+    id: text('id', id),
+    status: text('status', status),
+    ...(node !== undefined && { node: text('node', node) }),
+    ...(rttMs !== undefined && { rttMs }),
+    ...(report !== undefined && { report }),
+    ...(gone !== undefined && { gone }),
+  };
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const show = (value: unknown): string => (JSON.stringify(value) ?? 'undefined').slice(0, 100);
+
+/** What the todo pages report: who is served by whom, and their last failovers. */
+export class Telemetry {
+  readonly #clients = new Map<string, ClientState>();
+  #failovers: FailoverEntry[] = [];
+  readonly #sweeper: NodeJS.Timeout;
+
+  constructor(
+    private readonly onChange: () => void,
+    private readonly now: () => number = Date.now,
+  ) {
+    this.#sweeper = setInterval(() => this.sweep(), 1000);
+  }
+
+  get clients(): ClientState[] {
+    return [...this.#clients.values()];
+  }
+
+  /** Oldest first. */
+  get failovers(): readonly FailoverEntry[] {
+    return this.#failovers;
+  }
+
+  count(node: NodeId): number {
+    return this.clients.filter((client) => client.node === node).length;
+  }
+
+  receive({ id, status, node, rttMs, report, gone }: ClientReport): void {
+    const lastSeen = this.now();
+    // Deleted first, so that the map's order is that of the last word.
+    this.#clients.delete(id);
+    if (!gone) {
+      this.#clients.set(id, {
+        id,
+        status,
+        ...(node !== undefined && { node }),
+        ...(rttMs !== undefined && { rttMs }),
+        lastSeen,
+      });
+    }
+    for (const oldest of this.#clients.keys()) {
+      if (this.#clients.size <= keptClients) break;
+      this.#clients.delete(oldest);
+    }
+    if (report)
+      this.#failovers = [...this.#failovers, { clientId: id, at: lastSeen, report }].slice(-keptFailovers);
+    this.onChange();
+  }
+
+  /** Forgets the clients that have fallen silent. */
+  sweep(): void {
+    const silent = this.clients.filter(({ lastSeen }) => this.now() - lastSeen >= forgetAfterMs);
+    for (const { id } of silent) this.#clients.delete(id);
+    if (silent.length > 0) this.onChange();
+  }
+
+  clear(): void {
+    this.#clients.clear();
+    this.#failovers = [];
+    this.onChange();
+  }
+
+  close(): void {
+    clearInterval(this.#sweeper);
+  }
+}
+
+export const isNodeId = (value: unknown): value is NodeId => nodeIds.includes(value as NodeId);
