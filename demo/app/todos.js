@@ -1,0 +1,127 @@
+/**
+ * The todos as the person sees them: the server's documents, with the changes still under way laid over them. A change is
+ * dropped when its call settles: a call of the DDP client settles after the documents show its effect, so nothing flickers
+ * and nothing is doubled.
+ */
+
+/** How long a change may wait through an outage before it is shown as failed (it can be tried again then). */
+const WAIT_MS = 10 * 60_000;
+
+/**
+ * @param ddp a DDPClient
+ * @param on `changed()` after anything changed, at most once per task; `seen(event, document)` for each event of the collection
+ */
+export function todoModel(ddp, on) {
+  const documents = new Map();
+  /** In the order they were made; a Set keeps it. */
+  const changes = new Set();
+
+  let announced = false;
+  const changed = () => {
+    if (announced) return;
+    announced = true;
+    queueMicrotask(() => {
+      announced = false;
+      on.changed();
+    });
+  };
+
+  const keep = (event) => (document) => {
+    if (event === 'removed') documents.delete(document._id);
+    else documents.set(document._id, document);
+    on.seen(event, document);
+    changed();
+  };
+  ddp
+    .collection('todos')
+    .observe({ added: keep('added'), changed: keep('changed'), removed: keep('removed') });
+
+  async function send(change) {
+    changes.add(change);
+    change.error = undefined;
+    changed();
+    try {
+      await ddp.apply(change.method, change.params, { timeoutMs: WAIT_MS });
+      changes.delete(change);
+    } catch (error) {
+      change.error = error;
+    }
+    changed();
+  }
+
+  const patch = (id, fields) => (todos) => {
+    const todo = todos.get(id);
+    if (todo !== undefined) Object.assign(todo, fields, { pending: true });
+  };
+
+  return {
+    add(text) {
+      const id = crypto.randomUUID();
+      const createdAt = Date.now();
+      void send({
+        what: `“${text}” was not saved`,
+        method: 'todos.add',
+        params: [id, text],
+        // Stays in the list when it failed: what a person typed is not thrown away.
+        lay: (todos, error) => {
+          if (!todos.has(id))
+            todos.set(id, { id, text, done: false, createdAt, pending: true, failed: error !== undefined });
+        },
+      });
+    },
+    setDone(todo, done) {
+      void send({
+        what: `“${todo.text}” could not be ${done ? 'checked off' : 'opened again'}`,
+        method: 'todos.setDone',
+        params: [todo.id, done],
+        lay: ifUnderWay(patch(todo.id, { done })),
+      });
+    },
+    rename(todo, text) {
+      void send({
+        what: `“${todo.text}” could not be renamed to “${text}”`,
+        method: 'todos.rename',
+        params: [todo.id, text],
+        lay: ifUnderWay(patch(todo.id, { text })),
+      });
+    },
+    remove(todo) {
+      void send({
+        what: `“${todo.text}” could not be removed`,
+        method: 'todos.remove',
+        params: [todo.id],
+        lay: ifUnderWay((todos) => todos.delete(todo.id)),
+      });
+    },
+    clearDone() {
+      void send({
+        what: 'The done todos could not be cleared',
+        method: 'todos.clearDone',
+        params: [],
+        lay: ifUnderWay((todos) => {
+          for (const [id, todo] of todos) if (todo.done) todos.delete(id);
+        }),
+      });
+    },
+    /** Tries a failed change again: the same call with the same ids, so it cannot happen twice. */
+    retry: (change) => void send(change),
+    dismiss(change) {
+      changes.delete(change);
+      changed();
+    },
+    failures: () => [...changes].filter((change) => change.error !== undefined),
+    /** In the server's order: by time of creation, then by id. */
+    todos() {
+      const todos = new Map();
+      for (const [id, { text, done, createdAt }] of documents) {
+        todos.set(id, { id, text, done, createdAt: Number(createdAt), pending: false, failed: false });
+      }
+      for (const change of changes) change.lay(todos, change.error);
+      return [...todos.values()].sort((x, y) => x.createdAt - y.createdAt || (x.id < y.id ? -1 : 1));
+    },
+  };
+}
+
+const ifUnderWay = (lay) => (todos, error) => {
+  if (error === undefined) lay(todos);
+};

@@ -1,0 +1,34 @@
+/** The control room: listens to the state of the cluster and hands it to the parts of the page. */
+import { clientList } from './clients.js';
+import { $, setText } from './dom.js';
+import { failoverList } from './failovers.js';
+import { clusterMap } from './map.js';
+import { nodeCards } from './nodes.js';
+import { settings } from './settings.js';
+
+// The balancer listens one port below the control room (demo/main.ts).
+const todoApp = `${location.protocol}//${location.hostname}:${Number(location.port) - 1}/`;
+$('open-app').href = todoApp;
+
+const parts = [
+  clusterMap($('map')),
+  nodeCards($('nodes')),
+  settings($('settings'), $('settings-problem')),
+  clientList($('clients'), $('clients-number'), todoApp),
+  failoverList($('failovers'), todoApp),
+];
+
+function live(state, text) {
+  $('live').dataset.live = state;
+  setText($('live'), text);
+}
+
+const events = new EventSource('/api/events');
+events.onmessage = ({ data }) => {
+  live('yes', 'Live');
+  const state = JSON.parse(data);
+  // The server lists pages by their last word; here each keeps its place.
+  state.clients.sort((x, y) => (x.id < y.id ? -1 : 1));
+  for (const part of parts) part.update(state);
+};
+events.onerror = () => live('no', 'The cluster does not answer. Is “npm run demo” still running?');

@@ -1,0 +1,184 @@
+/** The failovers, newest first: each a title, a timeline and its figures as a table. */
+import { $, h, s, setText, sync } from './dom.js';
+import { drawTimeline } from './timeline.js';
+import { CAUSES, ms, outcome, plural, probeWords, readReport, shortId, TONES, totalMs } from './words.js';
+
+const FIRST = 6;
+
+export function failoverList(root, todoApp) {
+  const items = new Map();
+  let all = false;
+  let last = [];
+
+  const empty = h(
+    'div',
+    { class: 'empty' },
+    h('p', {}, 'No failover yet.'),
+    h(
+      'p',
+      {},
+      h('a', { href: todoApp, target: '_blank', rel: 'noopener' }, 'Open the todo app'),
+      ', then stop the node that serves it: what the page goes through is drawn here.',
+    ),
+  );
+  const list = h('div', { class: 'failover-list' });
+  root.append(empty, list);
+  $('legend').append(
+    ...[
+      ['silence', 'silence'],
+      ['wait', 'pause before a dial'],
+      ...Object.entries(TONES),
+      ['replay', 'replay'],
+    ].map(([tone, label]) =>
+      h(
+        'li',
+        {},
+        s('svg', { class: 'swatch', viewBox: '0 0 14 10', 'aria-hidden': 'true' }, swatch(tone)),
+        label,
+      ),
+    ),
+  );
+  $('more').addEventListener('click', () => {
+    all = !all;
+    paint();
+  });
+
+  // A timeline is drawn in pixels, so that its text keeps its size: another width is another drawing.
+  new ResizeObserver(() => {
+    for (const { redraw } of items.values()) redraw();
+  }).observe(list);
+
+  function paint() {
+    empty.hidden = last.length > 0;
+    $('legend').hidden = last.length === 0;
+    setText($('failovers-number'), last.length === 0 ? '' : String(last.length));
+    summary(last);
+    const shown = all ? last : last.slice(0, FIRST);
+    $('more').hidden = last.length <= FIRST;
+    setText($('more'), all ? 'Show fewer' : `Show all ${last.length}`);
+    sync(
+      list,
+      items,
+      shown.map((entry) => [`${entry.clientId} ${entry.at}`, entry]),
+      (_, entry) => item(entry),
+    );
+    for (const { drawn, redraw } of items.values()) if (!drawn()) redraw();
+  }
+
+  return {
+    update({ failovers }) {
+      last = failovers
+        .map((entry) => ({ ...entry, report: readReport(entry.report) }))
+        .sort((x, y) => y.at - x.at);
+      paint();
+    },
+  };
+}
+
+const swatch = (tone) =>
+  tone === 'wait'
+    ? s('line', { x1: 0, y1: 5, x2: 14, y2: 5, class: 'wait' })
+    : s('rect', {
+        width: 14,
+        height: 10,
+        rx: 2.5,
+        class: tone === 'silence' || tone === 'replay' ? tone : `bar ${tone}`,
+      });
+
+function summary(failovers) {
+  $('failovers-summary').hidden = failovers.length < 2;
+  const totals = failovers.map(({ report }) => totalMs(report)).sort((x, y) => x - y);
+  const median = totals[Math.floor((totals.length - 1) / 2)] ?? 0;
+  setText(
+    $('failovers-summary'),
+    `Served again after ${ms(median)} in the median, ${ms(totals.at(-1) ?? 0)} at most.`,
+  );
+}
+
+function item({ clientId, at, report }) {
+  const time = new Date(at);
+  const drawing = h('div', { class: 'timeline' });
+  const { fromNode, toNode } = report;
+  const title = h(
+    'h3',
+    { class: 'failover-title' },
+    h('span', { class: 'mark', 'data-node': fromNode ?? '' }, fromNode ?? '?'),
+    h('span', { class: 'arrow', 'aria-label': 'to' }, '→'),
+    h('span', { class: 'mark', 'data-node': toNode ?? '' }, toNode ?? '?'),
+    h('span', { class: 'cause' }, CAUSES[report.cause] ?? report.cause),
+    h('strong', { class: 'total', title: 'silence + search + replay' }, ms(totalMs(report))),
+  );
+  const sub = h(
+    'p',
+    { class: 'failover-sub' },
+    h('time', { datetime: time.toISOString() }, time.toLocaleTimeString()),
+    ` · page ${shortId(clientId)} · ${plural(report.attempts.length, 'attempt')}`,
+  );
+  const details = h('details', {}, h('summary', {}, 'Figures'));
+  details.addEventListener('toggle', () => details.children.length > 1 || details.append(figures(report)), {
+    once: true,
+  });
+
+  return {
+    node: h('article', { class: 'failover' }, title, sub, drawing, details),
+    drawn: () => drawing.firstChild !== null,
+    redraw() {
+      if (drawing.clientWidth > 0) drawing.replaceChildren(drawTimeline(report, drawing.clientWidth));
+    },
+  };
+}
+
+function figures(report) {
+  const start = report.startedAt - report.detectedAfterMs;
+  const after = (instant) => ms(instant - start);
+  const rows = [
+    ['Last sign of life', ms(0), '', ''],
+    ['Noticed', ms(report.detectedAfterMs), '', CAUSES[report.cause] ?? report.cause],
+    ...report.attempts.map((attempt, i) => [
+      `Attempt ${i + 1}`,
+      after(attempt.startedAt),
+      ms(attempt.durationMs),
+      `${outcome(attempt.outcome).label}${attempt.waitedMs >= 1 ? `, waited ${ms(attempt.waitedMs)} before` : ''}`,
+    ]),
+    ...report.probes.map((probe) => [
+      'Probe',
+      after(probe.startedAt),
+      ms(probe.durationMs),
+      `${probeWords[probe.verdict] ?? probe.verdict}${probe.status === undefined ? '' : ` (${probe.status})`}`,
+    ]),
+    ['Replacement up', ms(report.detectedAfterMs + report.upAfterMs), '', ''],
+    [
+      'Served',
+      ms(totalMs(report)),
+      ms(report.replayMs),
+      `${report.replayed} replayed, ${report.queuedFlushed} queued sent`,
+    ],
+  ];
+  return h(
+    'div',
+    { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Figures of this failover' },
+    h(
+      'table',
+      {},
+      h(
+        'thead',
+        {},
+        h('tr', {}, ...['Step', 'At', 'Took', 'Outcome'].map((name) => h('th', { scope: 'col' }, name))),
+      ),
+      h(
+        'tbody',
+        {},
+        ...rows.map(([step, at, took, what]) =>
+          h(
+            'tr',
+            {},
+            h('th', { scope: 'row' }, step),
+            h('td', { class: 'figure' }, at),
+            h('td', { class: 'figure' }, took),
+            h('td', {}, what),
+          ),
+        ),
+      ),
+    ),
+  );
+}
