@@ -1,0 +1,1 @@
+export { FailoverError, isFailoverError, type ErrorKind } from '../core/errors.ts';

@@ -1,0 +1,3 @@
+/** The script tag: everything under one global, `failover`. */
+export * from './index.ts';
+export * from './ddp/index.ts';
