@@ -1,6 +1,7 @@
 import { browserEnv, type Env } from './env.ts';
 import { badOption } from './errors.ts';
 import type { FailureKind } from './failure.ts';
+import { POLICIES, POLICY_LIMITS, type PolicyName, type ReconnectPolicy } from './policies.ts';
 
 /** A text or binary frame, as `WebSocket.send` takes it. */
 export type Frame = string | ArrayBufferLike | Blob | ArrayBufferView;
@@ -27,102 +28,6 @@ export type ProtocolSource =
   | string
   | string[]
   | ((context: DialContext) => string | string[] | Promise<string | string[]>);
-
-/**
- * When to ping, when to call a link suspect, when and how often to dial. All times in milliseconds.
- * The defaults below are those of the preset `balanced`.
- */
-export interface ReconnectPolicy {
-  /** The first dial of an outage waits a random time up to this; more than 20 is reserved for crowds and is refused. @default 10 */
-  spreadMs: number;
-  /** So many dials of an outage go out at once, inside what engines allow for free (Chromium: about 8 failures in 2 minutes). @default 8 */
-  fastAttempts: number;
-  /** After the fast lane: full jitter, uniform in 0 … min(capMs, baseMs · 2ⁿ). @default 500 */
-  baseMs: number;
-  /** Longest wait between two dials. @default 10_000 */
-  capMs: number;
-  /** Long-run limit of dials per minute (token bucket, burst of twice `fastAttempts`). @default 30 */
-  dialsPerMinute: number;
-  /** Shortest time a handshake is given, however fast they have been here. @default 500 */
-  deadlineFloorMs: number;
-  /** Longest time a handshake is given, and what it gets while nothing is known. @default 10_000 */
-  deadlineCapMs: number;
-  /** Silence after which an active heartbeat pings. @default 2_000 */
-  quietMs: number;
-  /** The same while the page is hidden or was not touched for `idleAfterMs`. @default 15_000 */
-  idleQuietMs: number;
-  /** A page that was not touched so long counts as idle. @default 60_000 */
-  idleAfterMs: number;
-  /** A heartbeat reply is waited for at least so long, however short the round trip. @default 500 */
-  replyFloorMs: number;
-  /** A heartbeat reply is waited for at most so long, and that is what it gets before any round trip was measured. @default 5_000 */
-  replyCapMs: number;
-  /** Dials of one outage after which the link ends with `giveup`. @default Infinity */
-  maxAttempts: number;
-}
-
-export type PolicyName = 'fast' | 'balanced' | 'frugal';
-
-const balanced: ReconnectPolicy = {
-  spreadMs: 10,
-  fastAttempts: 8,
-  baseMs: 500,
-  capMs: 10_000,
-  dialsPerMinute: 30,
-  deadlineFloorMs: 500,
-  deadlineCapMs: 10_000,
-  quietMs: 2_000,
-  idleQuietMs: 15_000,
-  idleAfterMs: 60_000,
-  replyFloorMs: 500,
-  replyCapMs: 5_000,
-  maxAttempts: Infinity,
-};
-
-/** The presets. `fast`: a person is watching; `frugal`: batteries, metered links, very large crowds. */
-export const POLICIES: Readonly<Record<PolicyName, Readonly<ReconnectPolicy>>> = {
-  fast: {
-    ...balanced,
-    baseMs: 250,
-    capMs: 5_000,
-    dialsPerMinute: 60,
-    deadlineFloorMs: 300,
-    quietMs: 300,
-    idleQuietMs: 5_000,
-    replyFloorMs: 250,
-    replyCapMs: 2_000,
-  },
-  balanced,
-  frugal: {
-    ...balanced,
-    fastAttempts: 4,
-    baseMs: 1_000,
-    capMs: 30_000,
-    dialsPerMinute: 12,
-    deadlineFloorMs: 1_000,
-    quietMs: 15_000,
-    idleQuietMs: 60_000,
-    replyFloorMs: 1_000,
-    replyCapMs: 10_000,
-  },
-};
-
-/** Lowest and highest value of each policy field. A timer longer than 2³¹−1 ms fires at once in every engine. */
-const POLICY_LIMITS: Record<keyof ReconnectPolicy, readonly [min: number, max: number]> = {
-  spreadMs: [0, 20],
-  fastAttempts: [1, 50],
-  baseMs: [1, 600_000],
-  capMs: [1, 3_600_000],
-  dialsPerMinute: [1, 6_000],
-  deadlineFloorMs: [50, 600_000],
-  deadlineCapMs: [50, 600_000],
-  quietMs: [50, 86_400_000],
-  idleQuietMs: [50, 86_400_000],
-  idleAfterMs: [0, 86_400_000],
-  replyFloorMs: [20, 600_000],
-  replyCapMs: [20, 600_000],
-  maxAttempts: [1, Infinity],
-};
 
 /** Ping and reply are messages of the app's protocol: script has no access to WebSocket pings. */
 export type Heartbeat =
@@ -190,6 +95,11 @@ export interface FailoverOptions {
    * code written for reconnecting-websocket. @default 'link'
    */
   readonly events?: 'link' | 'per-connection';
+  /**
+   * For layers that replay more than `subscriptions` holds: asked when a replacement is up; the `failover` report waits for
+   * it. Must not reject. @default resolved at once
+   */
+  readonly replayed?: () => Promise<void>;
   /** Replaces parts of the outside world. @default the browser's */
   readonly env?: Partial<Env>;
 }
@@ -205,5 +115,105 @@ export interface ResolvedOptions {
   readonly identify: FailoverOptions['identify'];
   readonly serverNotices: boolean;
   readonly perConnectionEvents: boolean;
+  readonly replayed: FailoverOptions['replayed'];
   readonly env: Env;
+}
+
+/**
+ * Checks every option once and fills in the defaults.
+ * @throws RangeError naming the option and the value
+ */
+export function resolveOptions(options: FailoverOptions = {}): ResolvedOptions {
+  if (options === null || typeof options !== 'object') throw badOption('options', options, 'an object');
+  const { heartbeat = false, probe = {}, handshake, identify, events = 'link', env } = options;
+  if (events !== 'link' && events !== 'per-connection') {
+    throw badOption('events', events, "'link' or 'per-connection'");
+  }
+  return Object.freeze({
+    policy: resolvePolicy(options.policy),
+    heartbeat: checkHeartbeat(heartbeat),
+    hedge: flag('hedge', options.hedge, true),
+    probe: resolveProbe(probe),
+    queue: resolveQueue(options.queue),
+    handshake: callback('handshake', handshake),
+    identify: callback('identify', identify),
+    serverNotices: flag('serverNotices', options.serverNotices, false),
+    perConnectionEvents: events === 'per-connection',
+    replayed: callback('replayed', options.replayed),
+    env: { ...browserEnv(), ...env },
+  });
+}
+
+function resolvePolicy(policy: FailoverOptions['policy'] = 'balanced'): Readonly<ReconnectPolicy> {
+  const { preset = 'balanced', ...own } = typeof policy === 'string' ? { preset: policy } : policy;
+  const base = Object.hasOwn(POLICIES, preset) ? POLICIES[preset] : undefined;
+  if (!base) throw badOption('policy', preset, Object.keys(POLICIES).join(', '));
+  const result: ReconnectPolicy = { ...base };
+  for (const [name, value] of Object.entries(own) as [keyof ReconnectPolicy, number | undefined][]) {
+    const limits = Object.hasOwn(POLICY_LIMITS, name) ? POLICY_LIMITS[name] : undefined;
+    if (!limits) throw badOption(`policy.${name}`, value, 'no such field');
+    if (value !== undefined) result[name] = number(`policy.${name}`, value, ...limits);
+  }
+  for (const [low, high] of [
+    ['deadlineFloorMs', 'deadlineCapMs'],
+    ['replyFloorMs', 'replyCapMs'],
+    ['baseMs', 'capMs'],
+  ] as const) {
+    if (result[low] > result[high]) throw badOption(`policy.${low}`, result[low], `at most ${high} (${result[high]})`);
+  }
+  return Object.freeze(result);
+}
+
+function checkHeartbeat(heartbeat: Heartbeat | false): Heartbeat | false {
+  if (heartbeat === false) return false;
+  if (heartbeat !== null && typeof heartbeat === 'object') {
+    if ('expectEveryMs' in heartbeat) {
+      number('heartbeat.expectEveryMs', heartbeat.expectEveryMs, 50, 86_400_000);
+      return heartbeat;
+    }
+    if (heartbeat.message != null) {
+      callback('heartbeat.isReply', heartbeat.isReply);
+      return heartbeat;
+    }
+  }
+  throw badOption('heartbeat', heartbeat, '{ message, isReply? }, { expectEveryMs } or false');
+}
+
+function resolveProbe(probe: ProbeOptions | false): ResolvedOptions['probe'] {
+  if (probe === false) return false;
+  if (probe === null || typeof probe !== 'object') throw badOption('probe', probe, 'an object or false');
+  return {
+    url: probe.url,
+    crossOrigin: flag('probe.crossOrigin', probe.crossOrigin, false),
+    timeoutMs: number('probe.timeoutMs', probe.timeoutMs ?? 3_000, 50, 60_000),
+  };
+}
+
+function resolveQueue(queue: Partial<QueueOptions> = {}): QueueOptions {
+  if (queue === null || typeof queue !== 'object') throw badOption('queue', queue, 'an object');
+  const { maxBytes = 1_048_576, maxMessages = 1_000, overflow = 'throw' } = queue;
+  if (overflow !== 'throw' && overflow !== 'drop-oldest') {
+    throw badOption('queue.overflow', overflow, "'throw' or 'drop-oldest'");
+  }
+  return {
+    maxBytes: number('queue.maxBytes', maxBytes, 0, Infinity),
+    maxMessages: number('queue.maxMessages', maxMessages, 0, Infinity),
+    overflow,
+  };
+}
+
+function number(option: string, value: unknown, min: number, max: number): number {
+  if (typeof value === 'number' && value >= min && value <= max) return value;
+  throw badOption(option, value, `a number from ${min} to ${max}`);
+}
+
+function flag(option: string, value: unknown, fallback: boolean): boolean {
+  if (value === undefined) return fallback;
+  if (typeof value === 'boolean') return value;
+  throw badOption(option, value, 'true or false');
+}
+
+function callback<F>(option: string, value: F): F {
+  if (value === undefined || typeof value === 'function') return value;
+  throw badOption(option, value, 'a function');
 }

@@ -1,0 +1,18 @@
+/** The DOM events of a link, also where the environment lacks a class (Node 20 has no CloseEvent). */
+
+export interface CloseDetail {
+  readonly code: number;
+  readonly reason: string;
+  readonly wasClean: boolean;
+}
+
+export function closeEvent({ code, reason, wasClean }: CloseDetail): Event {
+  const detail = { code, reason, wasClean };
+  return typeof CloseEvent === 'function'
+    ? new CloseEvent('close', detail)
+    : Object.assign(new Event('close'), detail);
+}
+
+/** A dispatched event cannot be dispatched again, so the app gets a copy. */
+export const messageEvent = ({ data, origin }: MessageEvent): MessageEvent =>
+  new MessageEvent('message', { data: data as unknown, origin });

@@ -1,0 +1,51 @@
+/**
+ * What browser engines do to WebSocket dials behind script's back. One table; nothing else asks which browser this is.
+ * Measured 2026-11-22 with Chromium 156, Firefox ESR 153.7 and WebKitGTK 2.50.
+ */
+export interface Engine {
+  readonly name: 'chromium' | 'firefox' | 'webkit' | 'other';
+  /** Most the engine may wait by itself before a dial reaches the network, ms. A deadline must exceed it. */
+  addedDelayMs(history: DialHistory): number;
+  /**
+   * Handshakes script may abandon before the engine refuses to open any more. Firefox leaks the TCP connection of each
+   * and stops at 6 for the whole browser, so one page must stay well below.
+   */
+  readonly freeAbandons: number;
+}
+
+/** Handshakes of this link in the engine's memory: Chromium counts the current and the previous 2-minute period. */
+export interface DialHistory {
+  readonly failures: number;
+  readonly opens: number;
+  /** Failures in a row, an unclean drop included. */
+  readonly failuresInRow: number;
+  /** Every dial has a path of its own: Firefox keys its penalty by host, path and port. */
+  readonly freshPath: boolean;
+}
+
+/** Two of Chromium's 2-minute periods. */
+export const ENGINE_MEMORY_MS = 240_000;
+
+const chromium: Engine = {
+  name: 'chromium',
+  // services/network/websocket_throttler.cc: rand(1000..5000) · 2^min(p + f/(s+1), 16) / 65536, p = this one pending
+  addedDelayMs: ({ failures, opens }) => (5_000 * 2 ** Math.min(1 + Math.floor(failures / (opens + 1)), 16)) / 65_536,
+  freeAbandons: Infinity,
+};
+
+const firefox: Engine = {
+  name: 'firefox',
+  // netwerk/protocol/websocket/WebSocketChannel.cpp: one failure is free, then 200 + rand(200) ms, ×1.5, at most 60 s
+  addedDelayMs: ({ failuresInRow, freshPath }) =>
+    freshPath || failuresInRow < 1 ? 0 : Math.min(400 * 1.5 ** (failuresInRow - 1), 60_000),
+  freeAbandons: 3,
+};
+
+const webkit: Engine = { name: 'webkit', addedDelayMs: () => 0, freeAbandons: Infinity };
+const other: Engine = { ...webkit, name: 'other' };
+
+export function engineOf(userAgent: string): Engine {
+  if (/Firefox\//.test(userAgent)) return firefox;
+  if (/Chrom(e|ium)\//.test(userAgent)) return chromium;
+  return /AppleWebKit\//.test(userAgent) ? webkit : other;
+}

@@ -1,0 +1,323 @@
+import { EventEmitter } from 'eventemitter3';
+import type { Connection } from './connection.ts';
+import { FailoverError, show } from './errors.ts';
+import type { FailoverEvents, Stats, Status } from './events.ts';
+import { closeEvent, messageEvent } from './dom-events.ts';
+import { Link } from './link.ts';
+import { resolveOptions, type FailoverOptions, type Frame, type ProtocolSource, type UrlSource } from './options.ts';
+import { frameBytes, ReplayRegistry, SendQueue } from './replay.ts';
+import { sameStatus, statusOf } from './status.ts';
+import { syntaxError, Target } from './target.ts';
+
+const CONNECTING = 0;
+const OPEN = 1;
+const CLOSING = 2;
+const CLOSED = 3;
+
+interface DomEvents {
+  open: Event;
+  message: MessageEvent;
+  error: Event;
+  close: CloseEvent;
+}
+type DomHandler<E> = ((this: FailoverWebSocket, event: E) => unknown) | null;
+type Listener<E extends keyof FailoverEvents> = (...args: FailoverEvents[E]) => void;
+
+/**
+ * A drop-in for `WebSocket` that stays served: it notices that its node has gone, dials until another answers, replays
+ * `subscriptions` and sends what waited.
+ *
+ * It differs from `WebSocket` in this: `open` is dispatched for every new connection, `close` only when it will not dial
+ * again; `readyState` is CONNECTING or OPEN until then; `send` never throws because there is no connection just now, it
+ * queues. SDK events beside the DOM ones: `on('status' | 'down' | 'up' | 'failover' | …)`.
+ *
+ * @example
+ * const ws = new FailoverWebSocket('wss://example.org/ws', { policy: 'fast', heartbeat: { message: 'ping' } });
+ * ws.subscriptions.set('news', JSON.stringify({ subscribe: 'news' }));
+ * ws.onmessage = (event) => render(event.data);
+ * ws.on('failover', (report) => console.log(`moved in ${report.downMs} ms`));
+ */
+export class FailoverWebSocket extends EventTarget {
+  static readonly CONNECTING = CONNECTING;
+  static readonly OPEN = OPEN;
+  static readonly CLOSING = CLOSING;
+  static readonly CLOSED = CLOSED;
+  readonly CONNECTING = CONNECTING;
+  readonly OPEN = OPEN;
+  readonly CLOSING = CLOSING;
+  readonly CLOSED = CLOSED;
+
+  /** As WebSocket's; `null` when unset. */
+  declare onopen: DomHandler<Event>;
+  declare onmessage: DomHandler<MessageEvent>;
+  declare onerror: DomHandler<Event>;
+  declare onclose: DomHandler<CloseEvent>;
+
+  /** Frames to send on every new connection, in order, before anything that waited. */
+  readonly subscriptions: ReplayRegistry;
+
+  readonly #link: Link;
+  readonly #queue: SendQueue;
+  readonly #target: Target;
+  readonly #emitter = new EventEmitter<FailoverEvents>();
+  readonly #guards = new WeakMap<object, Listener<never>>();
+  readonly #options: ReturnType<typeof resolveOptions>;
+  #binaryType: BinaryType = 'blob';
+  #status: Status;
+  /** `open` has been or is being dispatched for the current connection. */
+  #opened = false;
+  /** `open` is being dispatched: what its listeners send goes out before what waited. */
+  #greeting = false;
+  /** Keys set while the link was suspect: not sent yet if the old connection answers after all. */
+  readonly #unsent = new Set<unknown>();
+  #replayed = 0;
+  #done = false;
+
+  /**
+   * @param url one address, several (the next is taken after a failure), or a provider asked before every dial. Relative and
+   *   http(s) URLs are taken as `WebSocket` takes them. `{attempt}` is replaced by a token that is new for every dial.
+   * @throws SyntaxError (DOMException) for a bad URL or subprotocol, RangeError for a bad option
+   */
+  constructor(url: UrlSource, protocols?: ProtocolSource, options?: FailoverOptions) {
+    super();
+    this.#options = resolveOptions(options);
+    const { env, queue, perConnectionEvents } = this.#options;
+    if (!env.WebSocket) {
+      throw new FailoverError('unsupported', 'env.WebSocket: there is no WebSocket here, pass one (for example of `ws`)');
+    }
+    this.#target = new Target(url, protocols, env);
+    this.#queue = new SendQueue(queue, (messages, bytes) => this.#emit('overflow', { messages, bytes }));
+    this.subscriptions = new ReplayRegistry((key) => {
+      if (this.#direct) this.#sendEntry(key);
+      else this.#unsent.add(key);
+    });
+    this.#link = new Link(this.#options, this.#target, {
+      adopted: (connection) => this.#adopted(connection),
+      frame: (event) => this.dispatchEvent(messageEvent(event)),
+      released: () => {
+        for (const key of this.#unsent) this.#sendEntry(key);
+        this.#unsent.clear();
+        this.#flush();
+      },
+      lost: (end) => {
+        this.#opened = false;
+        if (!perConnectionEvents) return;
+        this.dispatchEvent(new Event('error'));
+        this.dispatchEvent(closeEvent(end));
+      },
+      closed: (end) => this.#closed(end),
+      changed: () => this.#changed(),
+      emit: (event, ...args) => this.#emit(event, ...args),
+      replayed: async () => (await this.#options.replayed?.(), this.#replayed),
+    });
+    this.#status = statusOf(this.#link.state, undefined, env.timeOrigin);
+    this.#link.start();
+  }
+
+  /** The address of the current or last dial. */
+  get url(): string {
+    return this.#target.lastUrl ?? '';
+  }
+
+  /** OPEN or CONNECTING as long as it goes on by itself. */
+  get readyState(): number {
+    if (this.#done) return CLOSED;
+    const { name } = this.#link.state;
+    if (name === 'closed' || name === 'failed') return CLOSING;
+    return this.#opened ? OPEN : CONNECTING;
+  }
+
+  get protocol(): string {
+    return this.#link.current?.native.protocol ?? '';
+  }
+
+  get extensions(): string {
+    return this.#link.current?.native.extensions ?? '';
+  }
+
+  /** Bytes waiting in our queue and in the engine's. */
+  get bufferedAmount(): number {
+    return this.#queue.bytes + (this.#link.current?.native.bufferedAmount ?? 0);
+  }
+
+  get binaryType(): BinaryType {
+    return this.#binaryType;
+  }
+
+  set binaryType(type: BinaryType) {
+    if (type !== 'blob' && type !== 'arraybuffer') return; // as WebSocket: an unknown value is ignored
+    this.#binaryType = type;
+    this.#link.current?.setBinaryType(type);
+  }
+
+  get status(): Status {
+    return this.#status;
+  }
+
+  stats(): Stats {
+    return { ...this.#link.stats, queuedMessages: this.#queue.messages, queuedBytes: this.#queue.bytes };
+  }
+
+  /**
+   * Sends a frame, or queues it while there is no usable connection.
+   * @throws FailoverError `overflow` if the queue is full. After `close()` the frame is discarded, as `WebSocket` does.
+   */
+  send(frame: Frame): void {
+    const data = toFrame(frame);
+    if (this.readyState >= CLOSING) return;
+    if (this.#direct) this.#link.send(data);
+    else this.#queue.push(data);
+  }
+
+  /**
+   * Ends the link for good. `close` is dispatched once, when the peer has answered or after 1 s.
+   * @throws InvalidAccessError (DOMException) for a code other than 1000 or 3000–4999, SyntaxError for a reason over 123 bytes
+   */
+  close(code?: number, reason?: string): void {
+    if (code !== undefined && code !== 1000 && !(code >= 3000 && code <= 4999)) {
+      throw new DOMException(`close: code ${show(code)} is neither 1000 nor 3000 to 4999`, 'InvalidAccessError');
+    }
+    const text = reason === undefined ? '' : String(reason);
+    if (frameBytes(text) > 123) throw syntaxError('close: reason is longer than 123 bytes');
+    if (this.readyState >= CLOSING) return;
+    this.#link.close(code ?? 1000, text);
+  }
+
+  /** Dials at once, cutting any wait short. An open connection stays in use until the new one is up. */
+  reconnect(): void {
+    this.#link.reconnect();
+  }
+
+  /** Subscribes to an SDK event. A listener that throws harms no other. */
+  on<E extends keyof FailoverEvents>(event: E, listener: Listener<E>): this {
+    this.#emitter.on(event, this.#guard(listener) as never);
+    return this;
+  }
+
+  once<E extends keyof FailoverEvents>(event: E, listener: Listener<E>): this {
+    this.#emitter.once(event, this.#guard(listener) as never);
+    return this;
+  }
+
+  off<E extends keyof FailoverEvents>(event: E, listener: Listener<E>): this {
+    this.#emitter.off(event, this.#guard(listener) as never);
+    return this;
+  }
+
+  /** Typed as WebSocket's; the rest is EventTarget's own. */
+  declare addEventListener: {
+    <E extends keyof DomEvents>(
+      type: E,
+      listener: ((this: FailoverWebSocket, event: DomEvents[E]) => unknown) | null,
+      options?: boolean | AddEventListenerOptions,
+    ): void;
+    (type: string, listener: EventListenerOrEventListenerObject | null, options?: boolean | AddEventListenerOptions): void;
+  };
+
+  /** May a frame go straight to the socket, with none waiting that must go before it? */
+  get #direct(): boolean {
+    return this.#link.usable && this.#opened && (this.#greeting || this.#queue.messages === 0);
+  }
+
+  /** The listener in a wrapper that keeps its exception from eventemitter3, which would skip the listeners after it. */
+  #guard<E extends keyof FailoverEvents>(listener: Listener<E>): Listener<E> {
+    let guarded = this.#guards.get(listener) as Listener<E> | undefined;
+    if (!guarded) {
+      guarded = (...args) => {
+        try {
+          listener(...args);
+        } catch (error) {
+          this.#options.env.reportError(error);
+        }
+      };
+      this.#guards.set(listener, guarded as Listener<never>);
+    }
+    return guarded;
+  }
+
+  #adopted(connection: Connection): number {
+    connection.setBinaryType(this.#binaryType);
+    this.#opened = true;
+    this.#greeting = true;
+    this.#unsent.clear();
+    this.#replayed = this.subscriptions.size;
+    for (const [key] of [...this.subscriptions]) this.#sendEntry(key);
+    this.dispatchEvent(new Event('open'));
+    this.#greeting = false;
+    return this.#flush();
+  }
+
+  #flush(): number {
+    return this.#queue.flush((frame) => {
+      if (!this.#link.usable) return false;
+      this.#link.send(frame);
+      return true;
+    });
+  }
+
+  #sendEntry(key: unknown): void {
+    const entry = this.subscriptions.get(key);
+    // Deleted, or the connection closed, by an entry or listener before it.
+    if (entry === undefined || !this.#link.usable) return;
+    let frame: Frame;
+    try {
+      frame = typeof entry === 'function' ? entry() : entry;
+    } catch (error) {
+      this.#emit('warning', { kind: 'callback', message: `subscriptions: an entry threw: ${show(error)}`, detail: error });
+      return;
+    }
+    this.#link.send(frame);
+  }
+
+  #closed(end: { code: number; reason: string; wasClean: boolean; error?: unknown }): void {
+    const discarded = this.#queue.clear();
+    if (discarded) {
+      const message = `${discarded} frames that waited for a connection were discarded by close()`;
+      this.#emit('warning', { kind: 'queue-discarded', message, detail: discarded });
+    }
+    this.#done = true;
+    this.#opened = false;
+    if (!end.wasClean) this.dispatchEvent(new Event('error'));
+    this.dispatchEvent(closeEvent(end));
+  }
+
+  #changed(): void {
+    const { state, current } = this.#link;
+    const status = statusOf(state, current?.node, this.#options.env.timeOrigin);
+    if (sameStatus(status, this.#status)) return;
+    this.#status = status;
+    this.#emit('status', status);
+  }
+
+  #emit<E extends keyof FailoverEvents>(event: E, ...args: FailoverEvents[E]): void {
+    (this.#emitter.emit as (event: E, ...args: FailoverEvents[E]) => boolean).call(this.#emitter, event, ...args);
+  }
+}
+
+// `onopen` and its like, as WebSocket has them: one replaceable listener each, called in the order it was first set.
+for (const type of ['open', 'message', 'error', 'close'] as const) {
+  const slots = new WeakMap<FailoverWebSocket, { handler: DomHandler<Event> }>();
+  Object.defineProperty(FailoverWebSocket.prototype, `on${type}`, {
+    configurable: true,
+    enumerable: true,
+    get(this: FailoverWebSocket) {
+      return slots.get(this)?.handler ?? null;
+    },
+    set(this: FailoverWebSocket, value: unknown) {
+      const handler = typeof value === 'function' ? (value as DomHandler<Event>) : null;
+      let slot = slots.get(this);
+      if (!slot) {
+        const made = { handler };
+        slots.set(this, (slot = made));
+        this.addEventListener(type, (event) => made.handler?.call(this, event));
+      }
+      slot.handler = handler;
+    },
+  });
+}
+
+/** What `WebSocket.send` makes of its argument: anything that is no binary is a string. */
+const toFrame = (frame: unknown): Frame =>
+  typeof frame === 'string' || frame instanceof Blob || frame instanceof ArrayBuffer || ArrayBuffer.isView(frame)
+    ? frame
+    : String(frame);

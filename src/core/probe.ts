@@ -1,0 +1,77 @@
+import type { Env } from './env.ts';
+import type { ResolvedOptions } from './options.ts';
+import type { ProbeReport, ProbeVerdict } from './report.ts';
+
+/** What the status of an HTTP answer says about the way to the app (FACTS: nginx, HAProxy, kamal-proxy, CDNs). */
+export function classifyStatus(status: number, hasRetryAfter: boolean): ProbeVerdict {
+  if (status === 429 || (status === 503 && hasRetryAfter)) return 'overloaded';
+  if (status === 401 || status === 403) return 'unauthorized';
+  if (status === 404) return 'not-found';
+  // 520–529: CDNs that cannot reach or understand the origin.
+  if (status === 502 || status === 503 || status === 504 || (status >= 520 && status <= 529)) return 'gateway';
+  if ((status >= 200 && status < 300) || status === 400 || status === 426) return 'healthy';
+  return 'unknown';
+}
+
+/** The verdict as advice in words. */
+export const ADVICE: Record<ProbeVerdict, string> = {
+  gateway: 'a gateway answers, the app behind it does not: let the balancer check the app, not the gateway',
+  overloaded: 'the server asks to come back later',
+  unauthorized: 'this path wants credentials; that need not hold for the WebSocket',
+  'not-found': 'nothing at this path, or a proxy that does not know this host name',
+  healthy: 'the app answers over HTTP; if no WebSocket opens, look for a proxy that strips the upgrade',
+  unreachable: 'no HTTP answer either',
+  unknown: 'the browser does not let script see the answer',
+};
+
+/** The WebSocket URL over http(s), without the query, which may carry a token. */
+export function probeUrl(url: string): string {
+  const at = new URL(url);
+  at.protocol = at.protocol === 'wss:' ? 'https:' : 'http:';
+  at.search = at.hash = at.username = at.password = '';
+  return at.href;
+}
+
+/**
+ * Asks over HTTP why dials fail. It speaks of another connection than theirs, so its answer is evidence and never ends a
+ * link. Resolves undefined where the options or the environment do not allow to ask; never rejects.
+ */
+export async function probe(
+  url: string,
+  options: Exclude<ResolvedOptions['probe'], false>,
+  env: Env,
+  signal: AbortSignal,
+): Promise<ProbeReport | undefined> {
+  const at = options.url ?? probeUrl(url);
+  const sameOrigin = env.baseUrl !== undefined && new URL(at, env.baseUrl).origin === new URL(env.baseUrl).origin;
+  if (!env.fetch || !(sameOrigin || options.crossOrigin)) return undefined;
+  const controller = new AbortController();
+  const abort = () => controller.abort();
+  const timer = env.setTimeout(abort, options.timeoutMs);
+  signal.addEventListener('abort', abort, { once: true });
+  const start = env.now();
+  const report = (verdict: ProbeVerdict, status?: number): ProbeReport => ({
+    url: at,
+    startedAt: env.timeOrigin + start,
+    durationMs: env.now() - start,
+    verdict,
+    ...(status ? { status } : {}),
+  });
+  try {
+    const answer = await env.fetch(at, {
+      cache: 'no-store',
+      redirect: 'manual',
+      credentials: sameOrigin ? 'same-origin' : 'omit',
+      signal: controller.signal,
+    });
+    // The body is of no interest; leaving it unread would keep the connection busy.
+    void answer.body?.cancel().catch(() => {});
+    if (answer.type.startsWith('opaque')) return report('unknown');
+    return report(classifyStatus(answer.status, answer.headers.has('retry-after')), answer.status);
+  } catch {
+    return signal.aborted ? undefined : report('unreachable');
+  } finally {
+    env.clearTimeout(timer);
+    signal.removeEventListener('abort', abort);
+  }
+}

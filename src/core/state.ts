@@ -1,0 +1,302 @@
+import type { FailoverError } from './errors.ts';
+import type { Failure } from './failure.ts';
+import {
+  countFailure,
+  learnFailure,
+  learnOpen,
+  newMemory,
+  newOutage,
+  nextDeadline,
+  nextWait,
+  spendDial,
+  type Memory,
+  type Outage,
+  type PaceContext,
+} from './policy.ts';
+import type { ReconnectPolicy } from './policies.ts';
+
+/*
+ *              start
+ *                │
+ *                ▼   opened                     silent
+ *          ┌─ seeking ─────────▶ online ───────────────────▶ suspect ─┐
+ *  failed, │   ▲  ▲              │  ▲ ▲ ▲                      │ │ ▲  │ failed, due
+ *      due └───┘  │      lost    │  │ │ └── alive, opened ─────┘ │ └──┘
+ *                 ├──────────────┘  │ └────── opened ──┐         │
+ *                 │                 │ drain, reconnect ▼         │
+ *                 │    lost         └───────────────▶ draining ──┼── silent ──▶ suspect
+ *                 ├────────────────────────────────────┘         │
+ *                 └──────────────────────── lost ────────────────┘
+ *
+ *  close: any ──▶ closed.   end (provider, attempts used up): any ──▶ failed.
+ *
+ *  `seeking` has no connection the app can use; `suspect` and `draining` still have one beside the dial. The dial itself is
+ *  the same small machine in all three: pacing ─due─▶ dialling ─failed─▶ pacing, or offline until the network is back.
+ */
+
+export type Dial =
+  | { readonly at: 'pacing'; readonly dueAt: number; readonly decidedAt: number }
+  | { readonly at: 'dialling'; readonly startedAt: number }
+  /** The browser says there is no network. */
+  | { readonly at: 'offline' };
+
+export type State =
+  | { readonly name: 'seeking'; readonly first: boolean; readonly outage: Outage; readonly dial: Dial }
+  /** `outage` stays until the server has said something: a node that completes the upgrade and falls silent is no end of it. */
+  | { readonly name: 'online'; readonly since: number; readonly outage: Outage | undefined }
+  /** `unproven`: it never said anything since it opened; the outage is the one it was to end. */
+  | {
+      readonly name: 'suspect';
+      readonly since: number;
+      readonly unproven: boolean;
+      readonly outage: Outage;
+      readonly dial: Dial;
+    }
+  | { readonly name: 'draining'; readonly since: number; readonly outage: Outage; readonly dial: Dial }
+  | { readonly name: 'closed'; readonly code: number; readonly reason: string }
+  | { readonly name: 'failed'; readonly error: FailoverError };
+
+export interface Machine {
+  readonly state: State;
+  readonly memory: Memory;
+}
+
+export type LinkEvent =
+  | { readonly type: 'start' }
+  /** The pacing timer fired. */
+  | { readonly type: 'due' }
+  /** The dialled connection may become current. `proven`: the server has said something on it, or never needs to. */
+  | { readonly type: 'opened'; readonly proven: boolean }
+  /** The dial failed; `abandoned` if we gave it up ourselves. */
+  | { readonly type: 'failed'; readonly failure: Failure; readonly abandoned: boolean }
+  /** First frame on a current connection that was not proven. */
+  | { readonly type: 'proven' }
+  /** The current connection ended, or is known to be dead. */
+  | { readonly type: 'lost'; readonly failure: Failure }
+  /** Liveness gave its verdict on the current connection. */
+  | { readonly type: 'silent'; readonly failure: Failure; readonly silentMs: number }
+  /** A suspect connection answered after all. */
+  | { readonly type: 'alive' }
+  | { readonly type: 'drain'; readonly failure: Failure; readonly spreadMs: number }
+  /** The network is back, the page is visible or awake again. */
+  | { readonly type: 'wake' }
+  | { readonly type: 'offline' }
+  /** The app's `reconnect()`. */
+  | { readonly type: 'reconnect'; readonly failure: Failure }
+  | { readonly type: 'close'; readonly code: number; readonly reason: string }
+  | { readonly type: 'end'; readonly error: FailoverError };
+
+export type Effect =
+  | { readonly do: 'wait'; readonly ms: number }
+  | { readonly do: 'dial'; readonly attempt: number; readonly deadlineMs: number; readonly waitedMs: number }
+  /** Give up the pacing timer, provider or socket of the dial. */
+  | { readonly do: 'cancel-dial' }
+  /** The dialled connection becomes current; the one before, if any, is closed. */
+  | { readonly do: 'adopt'; readonly first: boolean; readonly handover: boolean }
+  /** The current connection is detached and closed. */
+  | { readonly do: 'drop'; readonly failure: Failure }
+  /** Ask the current connection for a sign of life now. */
+  | { readonly do: 'verify' }
+  /** The current connection may be used for sending again. */
+  | { readonly do: 'release' }
+  | { readonly do: 'probe' }
+  | { readonly do: 'suspect'; readonly silentMs: number }
+  | { readonly do: 'drain'; readonly spreadMs: number }
+  /** The outage is over; its story can be told. */
+  | { readonly do: 'proven' }
+  | { readonly do: 'close'; readonly code: number; readonly reason: string }
+  | { readonly do: 'fail'; readonly error: FailoverError };
+
+export interface TransitionContext extends PaceContext {
+  readonly policy: ReconnectPolicy;
+  /** The browser's word, except for loopback addresses, which need no network. */
+  readonly online: boolean;
+  readonly hedge: boolean;
+  /** Makes the error of a link whose attempts are used up. */
+  readonly exhausted: (outage: Outage) => FailoverError;
+}
+
+export const newMachine = (policy: ReconnectPolicy, now: number): Machine => ({
+  state: {
+    name: 'seeking',
+    first: true,
+    outage: newOutage(now, undefined),
+    dial: { at: 'pacing', dueAt: now, decidedAt: now },
+  },
+  memory: newMemory(policy, now),
+});
+
+type Step = readonly [Machine, readonly Effect[]];
+type Seeking = Extract<State, { dial: Dial }>;
+
+/** The whole behaviour of a link as one pure function: what it becomes and what is to be done, and nothing else. */
+export function transition(machine: Machine, event: LinkEvent, context: TransitionContext): Step {
+  const { state } = machine;
+  if (state.name === 'closed' || state.name === 'failed') return [machine, []];
+  switch (event.type) {
+    case 'close':
+      return [
+        { ...machine, state: { name: 'closed', code: event.code, reason: event.reason } },
+        [{ do: 'cancel-dial' }, { do: 'close', code: event.code, reason: event.reason }],
+      ];
+    case 'end':
+      return fail(machine, event.error);
+    default:
+      return state.name === 'online'
+        ? whileOnline(machine, state, event, context)
+        : whileDialling(machine, state, event, context);
+  }
+}
+
+const stay = (machine: Machine): Step => [machine, []];
+const fail = (machine: Machine, error: FailoverError): Step => [
+  { ...machine, state: { name: 'failed', error } },
+  [{ do: 'cancel-dial' }, { do: 'fail', error }],
+];
+
+function whileOnline(
+  machine: Machine,
+  state: Extract<State, { name: 'online' }>,
+  event: LinkEvent,
+  context: TransitionContext,
+): Step {
+  const { now } = context;
+  switch (event.type) {
+    case 'proven':
+      return state.outage
+        ? [{ ...machine, state: { ...state, outage: undefined } }, [{ do: 'proven' }]]
+        : stay(machine);
+    case 'lost': {
+      // An unproven connection that ends belongs to the outage before it: its attempts go on counting.
+      const outage = state.outage ? { ...state.outage, last: event.failure } : newOutage(now, event.failure);
+      const memory = learnFailure(machine.memory, false, now);
+      return seek({ memory, state: { name: 'seeking', first: false, outage, dial: { at: 'offline' } } }, context, [
+        { do: 'drop', failure: event.failure },
+      ]);
+    }
+    case 'silent': {
+      if (!context.hedge) return whileOnline(machine, state, { type: 'lost', failure: event.failure }, context);
+      const outage = state.outage ?? newOutage(now, event.failure);
+      const unproven = state.outage !== undefined;
+      const suspect: State = { name: 'suspect', since: now, unproven, outage, dial: { at: 'offline' } };
+      return seek({ ...machine, state: suspect }, context, [{ do: 'suspect', silentMs: event.silentMs }]);
+    }
+    case 'drain':
+    case 'reconnect': {
+      const spread = event.type === 'drain' ? event.spreadMs : 0;
+      const outage = newOutage(now, event.failure, spread);
+      const draining: Machine = {
+        ...machine,
+        state: { name: 'draining', since: state.since, outage, dial: { at: 'offline' } },
+      };
+      if (event.type === 'reconnect') return dial(draining, context, []);
+      return seek(draining, context, [{ do: 'drain', spreadMs: spread }]);
+    }
+    case 'wake':
+      return [machine, [{ do: 'verify' }]];
+    default:
+      return stay(machine);
+  }
+}
+
+function whileDialling(machine: Machine, state: Seeking, event: LinkEvent, context: TransitionContext): Step {
+  const { now } = context;
+  const { outage } = state;
+  const here = (next: Seeking): Machine => ({ ...machine, state: next });
+  switch (event.type) {
+    case 'start':
+    case 'due':
+      return state.dial.at === 'pacing' ? dial(machine, context, []) : stay(machine);
+    case 'opened': {
+      if (state.dial.at !== 'dialling') return stay(machine);
+      const adopted: Effect = {
+        do: 'adopt',
+        first: state.name === 'seeking' && state.first,
+        handover: state.name !== 'seeking',
+      };
+      return [
+        {
+          memory: learnOpen(machine.memory, now - state.dial.startedAt, now),
+          state: { name: 'online', since: now, outage: event.proven ? undefined : outage },
+        },
+        event.proven ? [adopted, { do: 'proven' }] : [adopted],
+      ];
+    }
+    case 'failed': {
+      if (state.dial.at !== 'dialling') return stay(machine);
+      const counted = countFailure(outage, event.failure);
+      const memory = learnFailure(machine.memory, event.abandoned, now);
+      if (state.name === 'seeking' && outage.attempts >= context.policy.maxAttempts) return fail(machine, context.exhausted(counted));
+      // Two failures or one deadline: time to ask why, beside the next dial and never before it.
+      const puzzled = counted.timeouts > 0 || counted.attempts >= 2;
+      return seek({ memory, state: { ...state, outage: counted } }, context, puzzled ? [{ do: 'probe' }] : []);
+    }
+    case 'lost': {
+      if (state.name === 'seeking') return stay(machine);
+      // The dial under way carries on: it is now the only hope.
+      const memory = learnFailure(machine.memory, false, now);
+      return [
+        { memory, state: { name: 'seeking', first: false, outage, dial: state.dial } },
+        [{ do: 'drop', failure: event.failure }],
+      ];
+    }
+    case 'alive':
+      if (state.name !== 'suspect') return stay(machine);
+      return [
+        { ...machine, state: { name: 'online', since: now, outage: undefined } },
+        [
+          { do: 'cancel-dial' },
+          { do: 'release' },
+          ...(state.unproven ? [{ do: 'proven' } as const] : []),
+        ],
+      ];
+    case 'silent':
+      if (state.name !== 'draining') return stay(machine);
+      return [
+        here({ ...state, name: 'suspect', since: now, unproven: false }),
+        [{ do: 'suspect', silentMs: event.silentMs }],
+      ];
+    case 'offline':
+      return state.dial.at === 'pacing' && !context.online
+        ? [here({ ...state, dial: { at: 'offline' } }), [{ do: 'cancel-dial' }]]
+        : stay(machine);
+    case 'wake':
+      // The network or the page is back: a new lane, inside the same budget.
+      return state.dial.at === 'dialling'
+        ? stay(machine)
+        : seek(here({ ...state, outage: { ...outage, attempts: 0 } }), context, [{ do: 'cancel-dial' }], 0);
+    case 'reconnect':
+      return state.dial.at === 'dialling' ? stay(machine) : dial(machine, context, [{ do: 'cancel-dial' }]);
+    default:
+      return stay(machine);
+  }
+}
+
+/** Decides when the next dial goes out. */
+function seek(machine: Machine, context: TransitionContext, before: readonly Effect[], spread?: number): Step {
+  const state = machine.state as Seeking;
+  if (!context.online) return [{ ...machine, state: { ...state, dial: { at: 'offline' } } }, before];
+  const pace = spread === undefined ? context : { ...context, random: spread };
+  const ms = nextWait(context.policy, state.outage, machine.memory, pace);
+  if (ms <= 0) return dial(machine, context, before);
+  const { now } = context;
+  return [
+    { ...machine, state: { ...state, dial: { at: 'pacing', dueAt: now + ms, decidedAt: now } } },
+    [...before, { do: 'wait', ms }],
+  ];
+}
+
+function dial(machine: Machine, context: TransitionContext, before: readonly Effect[]): Step {
+  const state = machine.state as Seeking;
+  const { now, policy } = context;
+  const deadlineMs = nextDeadline(policy, state.outage, machine.memory, context);
+  const outage = { ...state.outage, attempts: state.outage.attempts + 1 };
+  const waitedMs = state.dial.at === 'pacing' ? now - state.dial.decidedAt : 0;
+  return [
+    {
+      memory: spendDial(policy, machine.memory, now),
+      state: { ...state, outage, dial: { at: 'dialling', startedAt: now } },
+    },
+    [...before, { do: 'dial', attempt: outage.attempts, deadlineMs, waitedMs }],
+  ];
+}
