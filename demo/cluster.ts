@@ -11,7 +11,7 @@ import type { BalancerNode, BalancerOptions } from './net/balancer.ts';
 import type { HealthTarget } from './net/health.ts';
 import { candidatePort, isPortTaken, listen } from './net/ports.ts';
 import { ClusterNode, type NodeNetwork } from './server/cluster-node.ts';
-import { Child, projectRoot } from './server/processes.ts';
+import { Child, ChildError, projectRoot } from './server/processes.ts';
 import { ClusterError, nodeIds, type ClusterState, type Fault, type NodeId } from './server/state.ts';
 import { Telemetry } from './server/telemetry.ts';
 
@@ -73,7 +73,8 @@ type Settings = ClusterOptions & typeof defaults;
 /**
  * Starts a cluster; resolves when both nodes serve.
  *
- * @throws ClusterError of kind `port` when a port is taken, of kind `value` for a bad option
+ * @throws ClusterError of kind `port` when a port is taken, `value` for a bad option, `start` when a part cannot start, such as
+ *   nodes that do not reach Redis
  */
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
   const settings = { ...defaults, ...options };
@@ -88,7 +89,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     return cluster;
   } catch (error) {
     await cluster.stop();
-    throw error;
+    throw error instanceof ChildError ? new ClusterError('start', error.message) : error;
   }
 }
 

@@ -49,11 +49,11 @@ export interface ClusterState {
   failovers: FailoverEntry[];
 }
 
-/** A wish the cluster cannot grant: a bad value, or a fault that the node's state does not allow. */
+/** What the cluster cannot do: take a bad value, bring a fault upon a node that is not in the state for it, start. */
 export class ClusterError extends Error {
   override readonly name = 'ClusterError';
   constructor(
-    readonly kind: 'value' | 'state' | 'port',
+    readonly kind: 'value' | 'state' | 'port' | 'start',
     message: string,
   ) {
     super(message);

@@ -31,7 +31,8 @@ export function sendText(response: ServerResponse, status: number, text: string)
 
 /**
  * Answers GET and HEAD with a file below `directory` (`/` is its index.html), anything else with 404 or 405. Only names of
- * letters, digits, `-`, `_` and single dots are served: no hidden file, no way out of the directory.
+ * letters, digits, `-`, `_` and single dots are served: no hidden file, no way out of the directory; and only the types above, so
+ * that a server's own source beside its pages is none of them.
  *
  * @param headers sent with every file
  */
@@ -48,7 +49,9 @@ export async function serveFile(
   const path = requestPath(request);
   const file = resolve(directory, `.${path === '/' ? '/index.html' : path}`);
   const plain = path !== undefined && /^\/([\w-]+(\.[\w-]+)*\/?)*$/.test(path);
-  if (!plain || !file.startsWith(directory + sep)) return sendText(response, 404, 'not found');
+  const type = types[extname(file)];
+  if (!plain || type === undefined || !file.startsWith(directory + sep))
+    return sendText(response, 404, 'not found');
   let content: Buffer;
   try {
     content = await readFile(file);
@@ -56,7 +59,7 @@ export async function serveFile(
     return sendText(response, 404, 'not found');
   }
   response.writeHead(200, {
-    'content-type': types[extname(file)] ?? 'application/octet-stream',
+    'content-type': type,
     'content-length': content.length,
     'cache-control': 'no-cache',
     'x-content-type-options': 'nosniff',

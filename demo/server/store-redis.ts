@@ -90,9 +90,7 @@ function parameters(operation: TodoOperation | { op: 'clear' }): string[] {
 export async function connectRedisStore(url: string): Promise<Store> {
   const { createClient } = await import('redis');
   const commands = createClient({ url, socket: { noDelay: true } });
-  commands.on('error', (error: Error) => console.error(`redis: ${error.message}`));
   const feed = commands.duplicate();
-  feed.on('error', () => {});
 
   const mirror = new Mirror();
   let revision = -1;
@@ -117,7 +115,9 @@ export async function connectRedisStore(url: string): Promise<Store> {
     reached(loaded);
   };
 
-  await Promise.all([connected(commands), connected(feed)]);
+  await connected([commands, feed], url);
+  commands.on('error', (error: Error) => console.error(`redis: ${error.message}`));
+  feed.on('error', () => {});
   await feed.subscribe(keys.channel, (text) => {
     const { revision: next, changes } = JSON.parse(text) as { revision: number; changes: Change[] };
     if (next <= revision) return;
@@ -143,23 +143,33 @@ export async function connectRedisStore(url: string): Promise<Store> {
     write: run,
     increment: (key) => commands.hIncrBy(keys.counters, key, 1),
     clear: async () => void (await run({ op: 'clear' })),
-    close: async () => {
-      feed.destroy();
-      commands.destroy();
-    },
+    close: async () => destroy([commands, feed]),
   };
 }
 
-/** Connects once; a first failure is final, where the client by itself would try for ever. */
-async function connected(client: {
+interface Connectable {
+  readonly isOpen: boolean;
   connect(): Promise<unknown>;
   destroy(): void;
-  once(e: 'error', f: (x: Error) => void): unknown;
-}): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    client.once('error', (error) => {
-      reject(error);
-    });
-    client.connect().then(() => resolve(), reject);
-  });
+  once(event: 'error', listener: (error: Error) => void): unknown;
+}
+
+/** Connects, or gives up at the first failure, where the client by itself would try for ever. */
+async function connected(clients: readonly Connectable[], url: string): Promise<void> {
+  try {
+    await Promise.all(
+      clients.flatMap((client) => {
+        const failed = new Promise<never>((_, reject) => client.once('error', reject));
+        return Promise.race([client.connect(), failed]);
+      }),
+    );
+  } catch (error) {
+    destroy(clients);
+    // Without the password that the URL may hold.
+    throw new Error(`cannot reach Redis at ${new URL(url).host}: ${(error as Error).message}`);
+  }
+}
+
+function destroy(clients: readonly Connectable[]): void {
+  for (const client of clients) if (client.isOpen) client.destroy();
 }

@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import { createInterface } from 'node:readline';
+import { onLines } from './lines.ts';
 import type { StoreMessage, StoreRequest } from './store.ts';
 import { Mirror, type Store } from './store-api.ts';
 
@@ -18,19 +18,18 @@ export async function connectStore(port: number, onLost: () => void): Promise<St
 
   await new Promise<void>((resolve, reject) => {
     socket.once('error', reject);
-    createInterface(socket)
-      .on('error', () => {})
-      .on('line', (text) => {
-        const message = JSON.parse(text) as StoreMessage;
-        if ('todos' in message) {
-          mirror.replace(message.todos);
-          resolve();
-        } else if ('changes' in message) mirror.apply(message.changes);
-        else {
-          pending.get(message.id)?.(message.result);
-          pending.delete(message.id);
-        }
-      });
+    socket.once('close', () => reject(new Error('the store has ended')));
+    onLines(socket, (text) => {
+      const message = JSON.parse(text) as StoreMessage;
+      if ('todos' in message) {
+        mirror.replace(message.todos);
+        resolve();
+      } else if ('changes' in message) mirror.apply(message.changes);
+      else {
+        pending.get(message.id)?.(message.result);
+        pending.delete(message.id);
+      }
+    });
   });
   socket.on('error', () => {});
   socket.on('close', onLost);
@@ -55,7 +54,8 @@ export async function connectStore(port: number, onLost: () => void): Promise<St
 function ended(socket: Socket, onLost: () => void): Promise<void> {
   socket.off('close', onLost);
   return new Promise((resolve) => {
-    socket.once('close', resolve);
+    if (socket.closed) return resolve();
+    socket.once('close', () => resolve());
     socket.destroy();
   });
 }

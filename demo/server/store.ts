@@ -4,9 +4,9 @@
  * `{ changes }` before the answer of the call that made it.
  */
 import { createServer, type Socket } from 'node:net';
-import { createInterface } from 'node:readline';
 import { listen } from '../net/ports.ts';
 import { serveParent } from './child.ts';
+import { onLines } from './lines.ts';
 import type { Change, Todo, TodoOperation } from './store-api.ts';
 
 export type StoreRequest = { id: number } & (
@@ -79,7 +79,7 @@ const server = createServer({ noDelay: true }, (node) => {
   node.write(line({ todos: [...todos] }));
   node.on('error', () => {});
   node.on('close', () => nodes.delete(node));
-  createInterface(node).on('line', (text) => {
+  onLines(node, (text) => {
     const request = JSON.parse(text) as StoreRequest;
     const result = run(request);
     node.write(line({ id: request.id, result }));

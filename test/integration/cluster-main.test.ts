@@ -1,0 +1,110 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { createServer, type Server } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { afterEach, expect, it } from 'vitest';
+import type { ClusterState } from '../../demo/cluster.ts';
+import { candidatePort, listen } from '../../demo/net/ports.ts';
+import { clusterProcesses, isGone, processInfo, until } from './cluster-tools.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const started: ChildProcess[] = [];
+const servers: Server[] = [];
+
+afterEach(async () => {
+  for (const child of started.splice(0)) child.kill('SIGKILL');
+  await Promise.all(servers.splice(0).map((server) => new Promise((resolve) => server.close(resolve))));
+});
+
+function demo(...args: string[]) {
+  const child = spawn(process.execPath, ['--import', 'tsx', 'demo/main.ts', ...args], {
+    cwd: root,
+    stdio: 'pipe',
+  });
+  started.push(child);
+  const run = { child, out: '', err: '', code: undefined as number | string | undefined };
+  child.stdout.on('data', (chunk) => (run.out += chunk));
+  child.stderr.on('data', (chunk) => (run.err += chunk));
+  child.on('close', (code, signal) => (run.code = code ?? signal ?? 'none'));
+  return run;
+}
+
+/** Two free ports in a row. */
+async function freePort(): Promise<number> {
+  const [first, second] = [createServer(), createServer()];
+  const port = candidatePort();
+  await listen(first, port);
+  await listen(second, port + 1);
+  await Promise.all([first, second].map((server) => new Promise((resolve) => server.close(resolve))));
+  return port;
+}
+
+async function running() {
+  const port = await freePort();
+  const run = demo('--port', String(port), '--rtt', '5', '--health', 'app');
+  await until('the addresses', () => run.out.includes('Ctrl-C') || run.code !== undefined);
+  return { run, port, children: clusterProcesses(run.child.pid as number) };
+}
+
+it.each(['SIGINT', 'SIGTERM'] as const)(
+  'says where it is, and on %s ends with no process left',
+  async (signal) => {
+    const { run, port, children } = await running();
+    expect(run.err).toBe('');
+    expect(run.out).toContain(`http://localhost:${port}/`);
+    expect(run.out).toContain(`http://localhost:${port + 1}/`);
+    const state = (await (await fetch(`http://127.0.0.1:${port + 1}/api/state`)).json()) as ClusterState;
+    expect(state).toMatchObject({ rttMs: 5, health: 'app' });
+    expect(children).toHaveLength(6);
+    run.child.kill(signal);
+    await until('the end', () => run.code !== undefined);
+    expect([run.code, run.err]).toEqual([0, '']);
+    expect(children.filter((pid) => !isGone(pid))).toEqual([]);
+  },
+);
+
+it('leaves no process behind when it is killed, not even a hung one', async () => {
+  const { run, port, children } = await running();
+  const hang = await fetch(`http://127.0.0.1:${port + 1}/api/nodes/b/hang`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+  });
+  expect(hang.status).toBe(200);
+  expect(children.map((pid) => processInfo(pid)?.state).filter((letter) => letter === 'T')).toEqual(['T']);
+  run.child.kill('SIGKILL');
+  await until('all children end', () => children.every(isGone));
+  expect(children).toHaveLength(6);
+});
+
+it.each([
+  [0, 'balancer'],
+  [1, 'control room'],
+])('says in one line that port +%i is in use', async (offset, owner) => {
+  const port = await freePort();
+  const server = createServer();
+  servers.push(server);
+  await listen(server, port + offset);
+  const run = demo('--port', String(port));
+  await until('the end', () => run.code !== undefined);
+  expect([run.code, run.err, run.out]).toEqual([
+    1,
+    `port ${port + offset} (of the ${owner}) is in use\n`,
+    '',
+  ]);
+});
+
+it.each([
+  [['--port', '0'], '--port must be a number from 1 to 65534, not "0"'],
+  [['--port', '80.5'], 'not "80.5"'],
+  [['--rtt', '-3'], "'--rtt"],
+  [['--rtt=-3'], '--rtt must be a number from 0 to 2000, not "-3"'],
+  [['--rtt', 'fast'], '--rtt must be a number from 0 to 2000, not "fast"'],
+  [['--health', 'both'], '--health must be gateway or app, not "both"'],
+  [['--prot', '1'], "Unknown option '--prot'"],
+  [['extra'], "'extra'"],
+])('refuses %j in one line', async (args, message) => {
+  const run = demo(...args);
+  await until('the end', () => run.code !== undefined);
+  expect(run.err).toContain(message);
+  expect(run.err.trimEnd().split('\n')).toHaveLength(1);
+  expect([run.code, run.out]).toEqual([2, '']);
+});
