@@ -1,0 +1,191 @@
+import { browserEnv } from '../core/env.ts';
+import { badOption } from '../core/errors.ts';
+import type { FailoverEvents, Status } from '../core/events.ts';
+import { FailoverWebSocket } from '../core/failover-websocket.ts';
+import type { FailoverOptions, UrlSource } from '../core/options.ts';
+import type { Collection } from './collections.ts';
+import type { DDPEvents, DDPStats } from './events.ts';
+import { isPong, PING } from './messages.ts';
+import { checkTimeout, type ApplyOptions } from './methods.ts';
+import { Session, type DdpLink } from './session.ts';
+import type { Subscription } from './subscriptions.ts';
+
+export interface DDPOptions extends FailoverOptions {
+  /**
+   * After a failover the documents of the new connection are held back until every subscription that was ready is ready again,
+   * but at most so many ms. Then they are shown as far as they are known, with a `warning`; nothing is removed before the
+   * last of those subscriptions is ready. @default 10_000
+   */
+  readonly quiescenceTimeoutMs?: number;
+  /** A call rejects with `timeout` after so many ms, outages included; Infinity: never. @default 60_000 */
+  readonly callTimeoutMs?: number;
+}
+
+type Listener<E extends keyof DDPEvents> = (...args: DDPEvents[E]) => void;
+
+/**
+ * A DDP (Meteor) client that stays served when its node dies.
+ *
+ * Documents are exact once the subscriptions are ready again, and one that did not change raises no event. A call settles
+ * exactly once; on the server it runs at least once, or at most once with `retry: false`. Calls made during an outage wait for
+ * its end, as many as `options.queue` allows.
+ *
+ * @typeParam Link only tests and own transports have another link than FailoverWebSocket
+ * @example
+ * const ddp = new DDPClient('wss://example.org/websocket', { policy: 'fast' });
+ * const todos = ddp.subscribe('todos');
+ * ddp.collection<{ text: string }>('todos').observe({ added: (doc) => console.log(doc._id, doc.text) });
+ * await todos.ready;
+ * await ddp.call('todos.add', 'id', 'text');
+ */
+export class DDPClient<Link extends DdpLink = FailoverWebSocket> {
+  /** The link below: its `status`, `stats()` and events are this client's too. */
+  readonly link: Link;
+  readonly #session: Session<Link>;
+  /** Listeners of the events that are not the link's alone; the value says whether it listens once. */
+  readonly #listeners: { readonly [event: string]: Map<unknown, boolean> | undefined } = {
+    error: new Map(),
+    warning: new Map(),
+  };
+
+  /**
+   * @param url as for FailoverWebSocket: the address of the server's `/websocket`
+   * @throws SyntaxError (DOMException) for a bad URL, RangeError for a bad option
+   */
+  constructor(
+    url: UrlSource,
+    options: DDPOptions = {},
+    connect: (url: UrlSource, options: FailoverOptions) => Link = (url, options) =>
+      new FailoverWebSocket(url, undefined, options) as DdpLink as Link,
+  ) {
+    const { quiescenceTimeoutMs = 10_000, callTimeoutMs = 60_000, ...rest } = options;
+    if (checkTimeout('quiescenceTimeoutMs', quiescenceTimeoutMs) === Infinity)
+      throw badOption('quiescenceTimeoutMs', quiescenceTimeoutMs, 'a finite number');
+    const { maxMessages = 1_000, maxBytes = 1_048_576 } = rest.queue ?? {};
+    this.#session = new Session<Link>({
+      env: { ...browserEnv(), ...rest.env },
+      options: rest,
+      quiescenceTimeoutMs,
+      callTimeoutMs: checkTimeout('callTimeoutMs', callTimeoutMs),
+      maxMessages,
+      maxBytes,
+      dial: (hooks) =>
+        connect(url, {
+          ...rest,
+          heartbeat: rest.heartbeat ?? { message: PING, isReply: isPong },
+          serverNotices: rest.serverNotices ?? true,
+          ...hooks,
+        }),
+      emit: (event, ...args) => this.#emit(event, ...args),
+    });
+    this.link = this.#session.link;
+    this.link.on('warning', (warning) => this.#emit('warning', warning));
+  }
+
+  /** What a person may be told about the link; the same object until something in it changes. */
+  get status(): Status {
+    return this.link.status;
+  }
+
+  /** Counters of the link, and of dropped frames. */
+  stats(): DDPStats {
+    const { malformedFrames, unknownMessages } = this.#session;
+    return { ...this.link.stats(), malformedFrames, unknownMessages };
+  }
+
+  /**
+   * Subscribes to a publication, on this connection and every later one.
+   * @throws RangeError or TypeError if a parameter cannot be put into EJSON
+   */
+  subscribe(name: string, ...params: unknown[]): Subscription {
+    return this.#session.subscriptions.add(name, params, this.#session.closed);
+  }
+
+  /**
+   * Calls a method. Resolves with its result when the documents it changed are up to date as well.
+   * Rejects with a DDPError if the server says so, else with a FailoverError by whose `kind` callers may branch.
+   */
+  call<T = unknown>(method: string, ...params: unknown[]): Promise<T> {
+    return this.apply<T>(method, params);
+  }
+
+  /** As `call`, with options. A bad option rejects with a RangeError. */
+  apply<T = unknown>(method: string, params: readonly unknown[] = [], options?: ApplyOptions): Promise<T> {
+    const { closed, methods } = this.#session;
+    return (closed ? Promise.reject(closed) : methods.apply(method, params, options)) as Promise<T>;
+  }
+
+  /** The documents of a collection, as far as they are published to this client. The same object for the same name. */
+  collection<T = Record<string, unknown>>(name: string): Collection<T> {
+    return this.#session.store.collection(name) as unknown as Collection<T>;
+  }
+
+  /**
+   * Logs in with whatever the server's `login` method takes. The `token` of its result is used to log in again on every
+   * later connection, before anything else; if the server refuses it, it is forgotten and an `error` event tells of it.
+   */
+  login<T = unknown>(credentials: unknown): Promise<T> {
+    const { closed } = this.#session;
+    return (closed ? Promise.reject(closed) : this.#session.login(credentials)) as Promise<T>;
+  }
+
+  /** Logs out and forgets the token. */
+  async logout(): Promise<void> {
+    this.#session.token = undefined;
+    await this.call('logout');
+    // A login that was under way has brought a new one.
+    this.#session.token = undefined;
+  }
+
+  /**
+   * Runs a hook on every connection but the first. What it calls is sent after the login and before the subscriptions.
+   * It must be synchronous. Returns the way to remove it.
+   */
+  onReconnect(hook: () => void): () => void {
+    const entry = () => hook();
+    this.#session.hooks.add(entry);
+    return () => void this.#session.hooks.delete(entry);
+  }
+
+  /** Listens to an event. A listener that throws harms no other. */
+  on<E extends keyof DDPEvents>(event: E, listener: Listener<E>): this {
+    return this.#listen(event, listener, false);
+  }
+
+  once<E extends keyof DDPEvents>(event: E, listener: Listener<E>): this {
+    return this.#listen(event, listener, true);
+  }
+
+  off<E extends keyof DDPEvents>(event: E, listener: Listener<E>): this {
+    const own = this.#listeners[event];
+    if (own) own.delete(listener);
+    else this.link.off(event as keyof FailoverEvents, listener as never);
+    return this;
+  }
+
+  /** Dials at once, cutting any wait short. */
+  reconnect(): void {
+    this.link.reconnect();
+  }
+
+  /** Ends the client: calls and subscriptions that still wait reject with `closed`. Documents can still be read. */
+  close(): void {
+    this.link.close();
+    this.#session.close();
+  }
+
+  #listen<E extends keyof DDPEvents>(event: E, listener: Listener<E>, once: boolean): this {
+    const own = this.#listeners[event];
+    if (own) own.set(listener, once);
+    else this.link[once ? 'once' : 'on'](event as keyof FailoverEvents, listener as never);
+    return this;
+  }
+
+  #emit<E extends 'error' | 'warning'>(event: E, ...args: DDPEvents[E]): void {
+    const listeners = this.#listeners[event]!;
+    for (const [listener, once] of [...listeners]) {
+      if (once) listeners.delete(listener);
+      this.#session.guard(() => (listener as Listener<E>)(...args));
+    }
+  }
+}

@@ -1,0 +1,89 @@
+import ejson from 'ejson';
+
+/** The part of Meteor's EJSON that an app may need. */
+export interface Ejson {
+  /** Makes `{"$type": name, "$value": …}` from the server arrive as `factory(value)`. */
+  addType(name: string, factory: (value: unknown) => unknown): void;
+  toJSONValue(value: unknown): unknown;
+  fromJSONValue(value: unknown): unknown;
+  equals(a: unknown, b: unknown): boolean;
+  clone<T>(value: T): T;
+}
+
+/** Meteor's EJSON, the one instance this library uses: register custom types here. */
+export const EJSON: Ejson = ejson;
+
+/** BSON documents nest 100 levels at most; twice that leaves room for EJSON's own wrappers. */
+const MAX_DEPTH = 200;
+
+/** The sorted keys of an object that stands for something else (`builtinConverters` in the package). */
+const WRAPPER = /^\$(date|InfNaN|binary|escape|flags,\$regexp|type,\$value)$/;
+
+type Plain = Record<string, unknown>;
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
+
+const isWrapper = (keys: string[]): boolean =>
+  keys.length < 3 && keys[0]?.[0] === '$' && WRAPPER.test(keys.sort().join());
+
+function checkDepth(depth: number): void {
+  if (depth > MAX_DEPTH) throw new RangeError(`nested deeper than ${MAX_DEPTH} levels`);
+}
+
+/**
+ * Turns what `JSON.parse` made of a hostile text into safe EJSON values, in place. Left out are keys that would reach a
+ * prototype once somebody copies the value by assignment: `__proto__`, and a `constructor` that carries a `prototype`.
+ *
+ * Both walks of this file are our own because the package's clone what they convert, and its clone takes an object with a
+ * key `callee` for an `arguments` object and makes an empty array of it. The package says what a wrapper stands for.
+ *
+ * @param freeze whether objects and arrays are frozen: documents are, results belong to the caller
+ * @param wrappers false inside a wrapper, whose content is raw JSON
+ * @param literal right below `$escape`: what looks like a wrapper is meant literally
+ * @throws beyond 200 levels of nesting, and whatever EJSON throws on a wrapper it cannot read
+ */
+export function revive(value: unknown, freeze = false, depth = 0, wrappers = true, literal = false): unknown {
+  if (!isObject(value)) return value;
+  checkDepth(depth++);
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) value[i] = revive(value[i], freeze, depth, wrappers);
+  } else {
+    const object = value as Plain;
+    const keys = Object.keys(object);
+    const wrapper = wrappers && !literal && isWrapper(keys);
+    if (wrapper && '$escape' in object) return revive(object.$escape, freeze, depth, true, true);
+    for (const key of keys) {
+      const item = object[key];
+      if (
+        key === '__proto__' ||
+        (key === 'constructor' && isObject(item) && Object.hasOwn(item, 'prototype'))
+      )
+        delete object[key];
+      else object[key] = revive(item, freeze, depth, wrappers && !wrapper);
+    }
+    if (wrapper) return EJSON.fromJSONValue(object);
+  }
+  return freeze ? Object.freeze(value) : value;
+}
+
+/**
+ * The JSON form of an EJSON value, for `JSON.stringify`. The value itself is not touched.
+ * @throws RangeError beyond 200 levels of nesting, which a circular value always reaches
+ */
+export function toJson(value: unknown, depth = 0): unknown {
+  // Non-finite numbers, and objects the package (or a registered type) has a form for.
+  if (
+    (typeof value === 'number' && !Number.isFinite(value)) ||
+    value instanceof Date ||
+    value instanceof RegExp ||
+    value instanceof Uint8Array ||
+    typeof (value as { toJSONValue?: unknown } | null | undefined)?.toJSONValue === 'function'
+  )
+    return EJSON.toJSONValue(value);
+  if (!isObject(value)) return value;
+  checkDepth(depth++);
+  if (Array.isArray(value)) return value.map((item) => toJson(item, depth));
+  const keys = Object.keys(value);
+  const copy = Object.fromEntries(keys.map((key) => [key, toJson((value as Plain)[key], depth)]));
+  return isWrapper(keys) ? { $escape: copy } : copy;
+}

@@ -1,0 +1,137 @@
+import { FailoverError, show } from '../core/errors.ts';
+import { DDPError } from './errors.ts';
+import { revive, toJson } from './ejson.ts';
+
+/** Versions of DDP we speak, best first (they differ in details that do not concern a client like this one). */
+export const VERSIONS: readonly string[] = ['1', 'pre2', 'pre1'];
+
+/** DDP's own ping and pong, as the link's heartbeat. */
+export const PING = '{"msg":"ping"}';
+export const isPong = (data: unknown): boolean =>
+  typeof data === 'string' && data.startsWith('{"msg":"pong"');
+
+/** A document's id as the app sees it. */
+export type DocumentId = string | number | boolean;
+export type Fields = Record<string, unknown>;
+
+/** What happened to one document on the server. */
+export interface DataMessage {
+  readonly msg: 'added' | 'changed' | 'removed';
+  readonly collection: string;
+  readonly id: DocumentId;
+  readonly fields: Fields | undefined;
+  readonly cleared: readonly string[];
+}
+
+/** A frame from the server, checked: nothing in it but what is declared here. */
+export type ServerMessage =
+  | DataMessage
+  | { readonly msg: 'connected' }
+  | { readonly msg: 'failed'; readonly version: string }
+  | { readonly msg: 'ping'; readonly id: string | undefined }
+  | { readonly msg: 'ready'; readonly ids: readonly string[] }
+  | { readonly msg: 'nosub'; readonly id: string; readonly error: DDPError | undefined }
+  | {
+      readonly msg: 'result';
+      readonly id: string;
+      readonly error: DDPError | undefined;
+      readonly result: unknown;
+    }
+  | { readonly msg: 'updated'; readonly ids: readonly string[] }
+  | { readonly msg: 'error'; readonly reason: string }
+  /** Allowed and of no meaning here. */
+  | { readonly msg: 'ignored' }
+  /** Well formed, but of a kind this client does not know. */
+  | { readonly msg: 'unknown'; readonly name: string }
+  | { readonly msg: 'malformed'; readonly error: FailoverError };
+
+/** Checks one frame; whatever is wrong with it becomes a `malformed` message, never an exception. */
+export function parseMessage(data: unknown): ServerMessage {
+  try {
+    return read(JSON.parse(string(data, 'frame')) as Fields);
+  } catch (cause) {
+    return { msg: 'malformed', error: malformed(`${(cause as Error).message}: ${show(data)}`, cause) };
+  }
+}
+
+export const malformed = (message: string, cause?: unknown): FailoverError =>
+  new FailoverError('malformed', `malformed frame: ${message}`, { cause });
+
+function read(frame: Fields): ServerMessage {
+  const { msg } = frame;
+  const id = () => string(frame.id, 'id');
+  const error = () => (frame.error === undefined ? undefined : new DDPError(revive(frame.error)));
+  switch (msg) {
+    case 'added':
+    case 'addedBefore': // ordered publications: the order is not kept, as in Meteor's own client
+    case 'changed':
+    case 'removed':
+      return {
+        msg: msg === 'addedBefore' ? 'added' : msg,
+        collection: string(frame.collection, 'collection'),
+        id: parseId(id()),
+        fields:
+          frame.fields === undefined ? undefined : (revive(object(frame.fields, 'fields'), true) as Fields),
+        cleared: strings(frame.cleared ?? [], 'cleared'),
+      };
+    case 'ready':
+      return { msg, ids: strings(frame.subs, 'subs') };
+    case 'updated':
+      return { msg, ids: strings(frame.methods, 'methods') };
+    case 'result':
+      return { msg, id: id(), error: error(), result: revive(frame.result) };
+    case 'nosub':
+      return { msg, id: id(), error: error() };
+    case 'ping':
+      return { msg, id: frame.id === undefined ? undefined : id() };
+    case 'connected':
+      return { msg };
+    case 'failed':
+      return { msg, version: string(frame.version, 'version') };
+    case 'error':
+      return { msg, reason: typeof frame.reason === 'string' ? frame.reason : 'no reason given' };
+    case 'pong':
+    case 'movedBefore':
+    case 'node': // server notices: the layer below has read them
+    case 'drain':
+      return { msg: 'ignored' };
+    case undefined:
+      // A Meteor server greets every raw WebSocket with {"server_id":"0"}, kept for clients of 2012.
+      string(frame.server_id, 'msg');
+      return { msg: 'ignored' };
+    default:
+      return { msg: 'unknown', name: string(msg, 'msg') };
+  }
+}
+
+function string(value: unknown, what: string): string {
+  if (typeof value !== 'string') throw new TypeError(`${what} is no string`);
+  return value;
+}
+
+function strings(value: unknown, what: string): readonly string[] {
+  if (!Array.isArray(value)) throw new TypeError(`${what} is no array`);
+  for (const item of value) string(item, what);
+  return value as string[];
+}
+
+function object(value: unknown, what: string): object {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new TypeError(`${what} is no object`);
+  return value;
+}
+
+/** The wire form of ids (Meteor's `MongoID.idParse`): `-text` is the text, `~json` a value that is no string, else the id itself. */
+function parseId(wire: string): DocumentId {
+  if (wire[0] === '-') return wire.slice(1);
+  if (wire[0] !== '~') return wire;
+  const id: unknown = JSON.parse(wire.slice(1));
+  // An object as an id has no identity to be found by again: its text has.
+  return typeof id === 'number' || typeof id === 'boolean' ? id : wire;
+}
+
+export const encode = (message: Fields): string => JSON.stringify(message);
+
+/** @throws RangeError or TypeError if the parameters cannot be put into JSON */
+export const encodeParams = (message: Fields, params: readonly unknown[]): string =>
+  encode({ ...message, params: toJson(params) });

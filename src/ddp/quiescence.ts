@@ -1,0 +1,102 @@
+import type { Env } from '../core/env.ts';
+
+/**
+ * When may the data of a new connection be seen? It is held back until the server has answered everything that had been
+ * answered on the connection before (Meteor calls this quiescence):
+ *
+ *     begin ──▶ held ──(all awaited settled)──▶ shown ──(all pending settled, or time is up)──▶ swept
+ *                 └───────(time is up)────────▶ shown, late ──(all awaited settled)───────────▶ swept
+ *
+ * `awaited`: the session itself, a login being resumed, and subscriptions that were ready before. They hold back the data.
+ * `pending`: subscriptions that never were. They hold back nothing, but while one of them may still deliver, nothing that
+ * the new connection did not mention is removed. Mostly there are none, and showing and sweeping are one step.
+ *
+ * When time is up the data is shown as it is, but nothing is removed before every awaited subscription has settled: a document of
+ * a subscription that is merely slow never vanishes. A subscription that was never ready has no such claim.
+ */
+export class Quiescence {
+  #awaited = new Set<string>();
+  #pending = new Set<string>();
+  #after: (() => void)[] = [];
+  #waiters: (() => void)[] = [];
+  #held = false;
+  #late = false;
+  #timer: unknown;
+
+  /**
+   * @param show makes what was held back visible; with `sweep` it removes what was not confirmed
+   * @param late is told how many subscriptions are still awaited when time is up
+   */
+  constructor(
+    private readonly env: Env,
+    private readonly timeoutMs: number,
+    private readonly show: (sweep: boolean) => void,
+    private readonly late: (awaited: number) => void,
+  ) {}
+
+  begin(awaited: Iterable<string>, pending: Iterable<string>): void {
+    this.cancel();
+    this.#awaited = new Set(awaited);
+    this.#pending = new Set(pending);
+    this.#held = true;
+    this.#late = false;
+    this.#timer = this.env.setTimeout(() => {
+      this.#late = true;
+      if (this.#awaited.size) this.late(this.#awaited.size);
+      this.#check();
+    }, this.timeoutMs);
+  }
+
+  /** The server has answered this id, or nobody waits for the answer any more. */
+  settle(id: string): void {
+    if (this.#awaited.delete(id) || this.#pending.delete(id)) this.#check();
+  }
+
+  /** Runs `fn` once the data sent up to now is visible: now, or when the hold ends. Dropped if the connection ends before. */
+  after(fn: () => void): void {
+    if (this.#held) this.#after.push(fn);
+    else fn();
+  }
+
+  /** Resolves when the hold has ended, by whatever. */
+  settled(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiters.push(resolve);
+      if (!this.#held) this.#wake();
+    });
+  }
+
+  /** The connection is gone: what was held back, and what waited for it, is void. */
+  cancel(): void {
+    this.env.clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#awaited.clear();
+    this.#pending.clear();
+    this.#after = [];
+    this.#held = false;
+    this.#wake();
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiters.splice(0)) resolve();
+  }
+
+  #check(): void {
+    const sweep = !this.#awaited.size && (this.#late || !this.#pending.size);
+    if (sweep) {
+      this.env.clearTimeout(this.#timer);
+      this.#timer = undefined;
+    }
+    const shown = this.#held && (this.#late || !this.#awaited.size);
+    if (!shown && !sweep) return;
+    const after = this.#after;
+    if (shown) {
+      this.#held = false;
+      this.#after = [];
+    }
+    this.show(sweep);
+    if (!shown) return;
+    for (const fn of after) fn();
+    this.#wake();
+  }
+}

@@ -1,0 +1,276 @@
+import type { Env } from '../core/env.ts';
+import { FailoverError, show } from '../core/errors.ts';
+import type { FailoverEvents, Stats, Status } from '../core/events.ts';
+import type { FailoverOptions } from '../core/options.ts';
+import { Store } from './collections.ts';
+import type { DDPEvents } from './events.ts';
+import { encode, malformed, parseMessage, VERSIONS, type ServerMessage } from './messages.ts';
+import { Methods } from './methods.ts';
+import { Quiescence } from './quiescence.ts';
+import { Subscriptions } from './subscriptions.ts';
+import type { Wire } from './wire.ts';
+
+type Listen = <E extends keyof FailoverEvents>(event: E, fn: (...args: FailoverEvents[E]) => void) => unknown;
+
+/** The part of FailoverWebSocket that DDP stands on. */
+export interface DdpLink {
+  readonly status: Status;
+  stats(): Stats;
+  send(frame: string): void;
+  close(): void;
+  reconnect(): void;
+  addEventListener(type: 'open' | 'close', fn: () => void): void;
+  addEventListener(type: 'message', fn: (event: MessageEvent) => void): void;
+  readonly on: Listen;
+  readonly once: Listen;
+  readonly off: Listen;
+}
+
+/** What the session adds to the options of the link below it. */
+export type LinkHooks = Required<Pick<FailoverOptions, 'handshake' | 'replayed'>>;
+
+export interface SessionContext<Link extends DdpLink> {
+  readonly env: Env;
+  readonly options: FailoverOptions;
+  readonly quiescenceTimeoutMs: number;
+  readonly callTimeoutMs: number;
+  readonly maxMessages: number;
+  readonly maxBytes: number;
+  dial(hooks: LinkHooks): Link;
+  emit<E extends 'error' | 'warning'>(event: E, ...args: DDPEvents[E]): void;
+}
+
+/** Stands for the session itself among the ids that hold back data. */
+const CONNECTED = '';
+
+/**
+ * One DDP client over many connections. On each new one leaves, in one flight and this order: connect, login, what
+ * `onReconnect` hooks call, subscriptions, calls without an answer. `connect` goes in the link's handshake, so that it may also
+ * prove a replacement beside a suspect connection; the rest when that has become current.
+ */
+export class Session<Link extends DdpLink> implements Wire {
+  readonly link: Link;
+  readonly store: Store;
+  readonly subscriptions: Subscriptions;
+  readonly methods: Methods;
+  readonly hooks = new Set<() => void>();
+  epoch = 0;
+  malformedFrames = 0;
+  unknownMessages = 0;
+  /** Resumes the login on the next connection. */
+  token: string | undefined;
+  /** Set once it is over, for whatever is asked of it later. */
+  closed: FailoverError | undefined;
+
+  readonly #quiescence: Quiescence;
+  readonly #context: SessionContext<Link>;
+  /** There is a connection, and it has been told where we stand. */
+  #live = false;
+  /** The connection may be about to be replaced: what is sent now could be sent again with the replay. */
+  #suspect = false;
+  #ids = 0;
+  #version = VERSIONS[0]!;
+  /** Versions offered since the last success. */
+  #offered = new Set<string>();
+
+  constructor(context: SessionContext<Link>) {
+    const { env } = context;
+    this.#context = context;
+    this.store = new Store((fn) => this.guard(fn));
+    this.#quiescence = new Quiescence(
+      env,
+      context.quiescenceTimeoutMs,
+      (sweep) => this.store.show(sweep),
+      (awaited) =>
+        context.emit('warning', {
+          kind: 'quiescence',
+          message: `${awaited} answers missing ${context.quiescenceTimeoutMs} ms after the connection: showing what is there`,
+        }),
+    );
+    this.subscriptions = new Subscriptions(this, (id) => this.#quiescence.settle(id));
+    this.methods = new Methods(this, env, context, context.callTimeoutMs);
+    const { handshake } = context.options;
+    const link = context.dial({
+      handshake: async (send, receive) => {
+        await handshake?.(send, receive);
+        this.#offered.add(this.#version);
+        send(encode({ msg: 'connect', version: this.#version, support: VERSIONS }));
+      },
+      replayed: () => this.#quiescence.settled(),
+    });
+    this.link = link;
+    link.addEventListener('open', () => this.#open());
+    link.addEventListener('message', (event) => this.#receive(parseMessage(event.data)));
+    link.addEventListener('close', () => this.close());
+    link.on('giveup', (error) => this.end(error));
+    link.on('down', () => this.#lost());
+    link.on('suspect', () => (this.#suspect = true));
+    // A connection becomes current just after its attempt is told, and `open` follows: in between it is not ours to use.
+    link.on('attempt', ({ outcome }) => {
+      if (outcome === 'open') this.#suspect = true;
+    });
+    link.on('status', ({ name }) => {
+      // The suspect answered after all: nothing was replaced, what waited may go.
+      if (name !== 'online' || !this.#suspect) return;
+      this.#suspect = false;
+      this.#flush();
+    });
+  }
+
+  get usable(): boolean {
+    return this.#live && !this.#suspect;
+  }
+
+  send(frame: string): void {
+    this.link.send(frame);
+  }
+
+  nextId(): string {
+    return String(++this.#ids);
+  }
+
+  /** Calls app code; what it throws is reported and goes no further. */
+  guard(fn: () => void): void {
+    try {
+      fn();
+    } catch (error) {
+      this.#context.env.reportError(error);
+    }
+  }
+
+  login(credentials: unknown): Promise<unknown> {
+    return this.methods.apply('login', [credentials], {}, this.#remember);
+  }
+
+  close(): void {
+    this.end(new FailoverError('closed', 'the client is closed'));
+  }
+
+  /** Everything that still waits ends with this error. */
+  end(error: FailoverError): void {
+    if (this.closed) return;
+    this.closed = error;
+    this.#live = false;
+    this.#quiescence.cancel();
+    this.methods.close(error);
+    this.subscriptions.close(error);
+  }
+
+  #open(): void {
+    if (this.closed) return;
+    this.#lost();
+    this.epoch += 1;
+    this.#live = true;
+    this.#suspect = false;
+    const { awaited, pending } = this.subscriptions.revive();
+    awaited.push(CONNECTED);
+    this.methods.flush(true);
+    // A login that waits for its answer has just been sent again, and will replace the token.
+    if (this.token !== undefined && !this.methods.loggingIn) awaited.push(this.#resume(this.token));
+    this.#quiescence.begin(awaited, pending);
+    this.store.hold();
+    if (this.epoch > 1) for (const hook of [...this.hooks]) this.guard(hook);
+    this.#flush();
+  }
+
+  #flush(): void {
+    this.subscriptions.flush();
+    this.methods.flush();
+  }
+
+  #lost(): void {
+    if (!this.#live) return;
+    this.#live = false;
+    this.#quiescence.cancel();
+    this.methods.lost();
+  }
+
+  /** Sends the login's token and returns the id of that call. A refusal is told, and not tried again. */
+  #resume(token: string): string {
+    let id = '';
+    this.methods
+      .apply('login', [{ resume: token }], { retry: false }, this.#remember, (sent) => (id = sent))
+      .catch((cause: FailoverError) => {
+        // Lost with its connection: the next one resumes anew.
+        if (cause.kind !== 'server' && cause.kind !== 'timeout') return;
+        if (cause.kind === 'server' && this.token === token) this.token = undefined;
+        this.#error(new FailoverError('handshake', `login not resumed: ${cause.message}`, { cause }));
+      });
+    return id;
+  }
+
+  readonly #remember = (result: unknown): void => {
+    const token = (result as { token?: unknown } | null | undefined)?.token;
+    if (typeof token === 'string') this.token = token;
+  };
+
+  #error(error: FailoverError): void {
+    if (error.kind === 'malformed') this.malformedFrames += 1;
+    this.#context.emit('error', error);
+  }
+
+  #receive(message: ServerMessage): void {
+    if (!this.#live) return;
+    switch (message.msg) {
+      case 'added':
+      case 'changed':
+      case 'removed':
+        if (!this.store.collection(message.collection).apply(message))
+          this.#error(
+            malformed(`${message.msg}: no document ${show(message.id)} in ${show(message.collection)}`),
+          );
+        return;
+      case 'updated':
+        return this.#quiescence.after(() => this.methods.updated(message.ids));
+      case 'result':
+        this.methods.result(message.id, message.error, message.result);
+        return this.#quiescence.settle(message.id);
+      case 'ready':
+        for (const id of message.ids) this.subscriptions.ready(id, (fn) => this.#quiescence.after(fn));
+        return;
+      case 'nosub': {
+        const error = this.subscriptions.nosub(message.id, message.error);
+        if (error) this.#error(error);
+        return;
+      }
+      case 'connected':
+        this.#offered.clear();
+        // First of all that is due once the data is shown.
+        this.#quiescence.after(() => this.methods.caughtUp());
+        return this.#quiescence.settle(CONNECTED);
+      case 'ping':
+        return this.send(encode({ msg: 'pong', ...(message.id !== undefined && { id: message.id }) }));
+      case 'failed':
+        return this.#negotiate(message.version);
+      case 'error':
+        return this.#error(new FailoverError('server', `the server complains: ${message.reason}`));
+      case 'malformed':
+        return this.#error(message.error);
+      case 'unknown':
+        this.unknownMessages += 1;
+        return this.#context.emit('warning', {
+          kind: 'notice',
+          message: `unknown message ${show(message.name)}`,
+        });
+      case 'ignored':
+        return;
+      default:
+        message satisfies never;
+    }
+  }
+
+  /** The server wants another version: the next connection offers it, unless that was refused before. */
+  #negotiate(version: string): void {
+    if (VERSIONS.includes(version) && !this.#offered.has(version)) {
+      this.#version = version;
+      return this.link.reconnect();
+    }
+    const error = new FailoverError(
+      'handshake',
+      `no common version of DDP: the server wants ${show(version)}`,
+    );
+    this.#error(error);
+    this.end(error);
+    this.link.close();
+  }
+}
