@@ -129,7 +129,10 @@ function emptyText(loaded, total, filter) {
   return filter === 'active' ? 'All done.' : 'Nothing is done yet.';
 }
 
+/** Nothing can be done here any more but to read why. */
 function fatal(message) {
+  $('add').hidden = true;
+  $('foot').hidden = true;
   $('badge').dataset.state = 'failed';
   $('status-label').textContent = 'Not connected';
   $('empty').dataset.loading = 'false';

@@ -12,7 +12,7 @@ export function todoList({ list, errors, fallbackFocus }, model) {
   const alerts = new Map();
 
   function row(id) {
-    let { todo } = {};
+    let todo;
     const toggle = element('input', { type: 'checkbox', testid: 'toggle' });
     const check = element('label', { className: 'check' }, toggle);
     const text = element('span', { className: 'text' });
@@ -31,7 +31,7 @@ export function todoList({ list, errors, fallbackFocus }, model) {
     });
 
     function edit() {
-      if (item.dataset.editing === 'true') return;
+      if (item.dataset.editing === 'true' || todo.failed !== undefined) return;
       const input = element('input', { type: 'text', className: 'edit', maxLength: 200, value: todo.text });
       input.setAttribute('aria-label', `New text for ${todo.text}`);
       let ended = false;
@@ -66,7 +66,9 @@ export function todoList({ list, errors, fallbackFocus }, model) {
         remove.setAttribute('aria-label', `Remove ${todo.text}`);
         item.dataset.done = String(todo.done);
         item.dataset.pending = String(todo.pending);
-        item.dataset.failed = String(todo.failed);
+        item.dataset.failed = String(todo.failed !== undefined);
+        // The server does not know it: it can only be tried again or removed.
+        toggle.disabled = rename.hidden = todo.failed !== undefined;
       },
     };
   }

@@ -58,16 +58,18 @@ export function todoModel(ddp, on) {
     add(text) {
       const id = crypto.randomUUID();
       const createdAt = Date.now();
-      void send({
+      const change = {
         what: `“${text}” was not saved`,
         method: 'todos.add',
         params: [id, text],
         // Stays in the list when it failed: what a person typed is not thrown away.
-        lay: (todos, error) => {
-          if (!todos.has(id))
-            todos.set(id, { id, text, done: false, createdAt, pending: true, failed: error !== undefined });
+        lay(todos, error) {
+          if (todos.has(id)) return; // the server's document is there already
+          const failed = error === undefined ? undefined : change;
+          todos.set(id, { id, text, done: false, createdAt, pending: true, failed });
         },
-      });
+      };
+      void send(change);
     },
     setDone(todo, done) {
       void send({
@@ -86,6 +88,7 @@ export function todoModel(ddp, on) {
       });
     },
     remove(todo) {
+      if (todo.failed !== undefined) return this.dismiss(todo.failed);
       void send({
         what: `“${todo.text}” could not be removed`,
         method: 'todos.remove',
@@ -110,11 +113,11 @@ export function todoModel(ddp, on) {
       changed();
     },
     failures: () => [...changes].filter((change) => change.error !== undefined),
-    /** In the server's order: by time of creation, then by id. */
+    /** In the server's order: by time of creation, then by id. `failed`: the add that failed, for a todo the server does not know. */
     todos() {
       const todos = new Map();
       for (const [id, { text, done, createdAt }] of documents) {
-        todos.set(id, { id, text, done, createdAt: Number(createdAt), pending: false, failed: false });
+        todos.set(id, { id, text, done, createdAt: Number(createdAt), pending: false, failed: undefined });
       }
       for (const change of changes) change.lay(todos, change.error);
       return [...todos.values()].sort((x, y) => x.createdAt - y.createdAt || (x.id < y.id ? -1 : 1));

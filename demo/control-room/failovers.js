@@ -3,6 +3,7 @@ import { $, h, s, setText, sync } from './dom.js';
 import { drawTimeline } from './timeline.js';
 import { CAUSES, ms, outcome, plural, probeWords, readReport, shortId, TONES, totalMs } from './words.js';
 
+/** So many are shown at first: about a screen. */
 const FIRST = 6;
 
 export function failoverList(root, todoApp) {
@@ -12,13 +13,19 @@ export function failoverList(root, todoApp) {
 
   const empty = h(
     'div',
-    { class: 'empty' },
-    h('p', {}, 'No failover yet.'),
+    { class: 'first-steps' },
+    h('p', {}, 'No failover yet. To see one:'),
     h(
-      'p',
+      'ol',
       {},
-      h('a', { href: todoApp, target: '_blank', rel: 'noopener' }, 'Open the todo app'),
-      ', then stop the node that serves it: what the page goes through is drawn here.',
+      h(
+        'li',
+        {},
+        h('a', { href: todoApp, target: '_blank', rel: 'noopener' }, 'Open the todo app'),
+        ' beside this page.',
+      ),
+      h('li', {}, 'Stop the node that serves it: the app says which one, and so does “Open pages” here.'),
+      h('li', {}, 'What the page went through is drawn here a moment later.'),
     ),
   );
   const list = h('div', { class: 'failover-list' });
@@ -28,6 +35,7 @@ export function failoverList(root, todoApp) {
       ['silence', 'silence'],
       ['wait', 'pause before a dial'],
       ...Object.entries(TONES),
+      ['probe', 'probe'],
       ['replay', 'replay'],
     ].map(([tone, label]) =>
       h(
@@ -82,7 +90,7 @@ const swatch = (tone) =>
         width: 14,
         height: 10,
         rx: 2.5,
-        class: tone === 'silence' || tone === 'replay' ? tone : `bar ${tone}`,
+        class: tone in TONES ? `bar ${tone}` : tone,
       });
 
 function summary(failovers) {
@@ -99,28 +107,40 @@ function item({ clientId, at, report }) {
   const time = new Date(at);
   const drawing = h('div', { class: 'timeline' });
   const { fromNode, toNode } = report;
-  const title = h(
-    'h3',
-    { class: 'failover-title' },
-    h('span', { class: 'mark', 'data-node': fromNode ?? '' }, fromNode ?? '?'),
-    h('span', { class: 'arrow', 'aria-label': 'to' }, '→'),
-    h('span', { class: 'mark', 'data-node': toNode ?? '' }, toNode ?? '?'),
-    h('span', { class: 'cause' }, CAUSES[report.cause] ?? report.cause),
-    h('strong', { class: 'total', title: 'silence + search + replay' }, ms(totalMs(report))),
-  );
-  const sub = h(
-    'p',
-    { class: 'failover-sub' },
-    h('time', { datetime: time.toISOString() }, time.toLocaleTimeString()),
-    ` · page ${shortId(clientId)} · ${plural(report.attempts.length, 'attempt')}`,
-  );
-  const details = h('details', {}, h('summary', {}, 'Figures'));
-  details.addEventListener('toggle', () => details.children.length > 1 || details.append(figures(report)), {
-    once: true,
+  const table = h('div', { hidden: 'hidden' });
+  const toggle = h('button', { type: 'button', class: 'figures', 'aria-expanded': 'false' }, 'Figures');
+  toggle.addEventListener('click', () => {
+    if (table.firstChild === null) table.append(figures(report));
+    table.hidden = !table.hidden;
+    toggle.setAttribute('aria-expanded', String(!table.hidden));
   });
+  const head = h(
+    'header',
+    { class: 'failover-head' },
+    h(
+      'h3',
+      { class: 'failover-title' },
+      h('span', { class: 'mark', 'data-node': fromNode }, fromNode || '?'),
+      h('span', { class: 'arrow' }, '→'),
+      h('span', { class: 'mark', 'data-node': toNode }, toNode || '?'),
+      h('span', { class: 'cause' }, CAUSES[report.cause] ?? report.cause),
+    ),
+    h(
+      'p',
+      { class: 'failover-sub' },
+      h('time', { datetime: time.toISOString() }, time.toLocaleTimeString()),
+      ` · page ${shortId(clientId)} · ${plural(report.attempts.length, 'attempt')}`,
+    ),
+    toggle,
+    h(
+      'strong',
+      { class: 'total', title: 'From the last sign of life to everything replayed' },
+      ms(totalMs(report)),
+    ),
+  );
 
   return {
-    node: h('article', { class: 'failover' }, title, sub, drawing, details),
+    node: h('article', { class: 'failover' }, head, drawing, table),
     drawn: () => drawing.firstChild !== null,
     redraw() {
       if (drawing.clientWidth > 0) drawing.replaceChildren(drawTimeline(report, drawing.clientWidth));

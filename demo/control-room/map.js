@@ -7,9 +7,9 @@ const WIDE = {
   size: [760, 212],
   across: true,
   pages: [0, 58, 136, 96],
-  balancer: [214, 58, 136, 96],
-  gateway: { a: [432, 8, 136, 84], b: [432, 120, 136, 84] },
-  app: { a: [624, 8, 136, 84], b: [624, 120, 136, 84] },
+  balancer: [206, 58, 136, 96],
+  gateway: { a: [412, 8, 150, 84], b: [412, 120, 150, 84] },
+  app: { a: [626, 8, 134, 84], b: [626, 120, 134, 84] },
 };
 const NARROW = {
   size: [330, 378],
@@ -44,7 +44,7 @@ export function clusterMap(root) {
 }
 
 function mapDrawing(layout) {
-  const pages = box(layout.pages, 'Pages');
+  const pages = box(layout.pages, 'Pages', { shift: -12 });
   const dots = s('g', { class: 'dots' });
   pages.node.append(dots);
   const balancer = box(layout.balancer, 'Balancer');
@@ -54,8 +54,8 @@ function mapDrawing(layout) {
     ['a', 'b'].map((id) => [
       id,
       {
-        gateway: box(layout.gateway[id], `Gateway ${id}`),
-        app: box(layout.app[id], `App ${id}`, id),
+        gateway: box(layout.gateway[id], `Gateway ${id}`, { mark: id }),
+        app: box(layout.app[id], `App ${id}`, { mark: id }),
         toGateway: edge(layout, layout.balancer, layout.gateway[id]),
         toApp: edge(layout, layout.gateway[id], layout.app[id]),
       },
@@ -76,6 +76,7 @@ function mapDrawing(layout) {
     svg,
     update({ nodes, clients, health, rttMs }) {
       pages.set(clients.length === 0 ? 'none open' : `${clients.length} open`, '');
+      pages.node.dataset.empty = String(clients.length === 0);
       dots.replaceChildren(...clientDots(clients, layout.pages));
       toBalancer.set(clients.length > 0 ? 'live' : 'idle', rttMs > 0 ? `${rttMs} ms` : '');
       balancer.set(`asks the ${health}`, '');
@@ -123,17 +124,15 @@ const description = ({ nodes, clients }) =>
     )
     .join(' ')}`;
 
-function box([x, y, width, height], title, mark) {
-  const text = s('text', { x: width / 2, y: height / 2 + 14, class: 'box-state' });
-  const name = s('text', { x: width / 2, y: height / 2 - 5, class: 'box-title' }, title);
-  const frame = s('rect', { width, height, rx: 12, class: 'box-frame' });
+/** @param shift moves the two lines of text, to make room for something else in the box */
+function box([x, y, width, height], title, { mark, shift = 0 } = {}) {
+  const text = s('text', { x: width / 2, y: height / 2 + 14 + shift, class: 'box-state' });
+  const name = s('text', { x: width / 2, y: height / 2 - 5 + shift, class: 'box-title' }, title);
   const node = s(
     'g',
     { transform: `translate(${x} ${y})`, class: 'box' },
-    frame,
-    mark === undefined
-      ? undefined
-      : s('rect', { x: 14, width: width - 28, height: 3, rx: 1.5, class: `box-mark ${mark}` }),
+    s('rect', { width, height, rx: 12, class: 'box-frame' }),
+    mark === undefined ? undefined : s('circle', { cx: 15, cy: 15, r: 5, class: `box-mark ${mark}` }),
     name,
     text,
   );
@@ -184,7 +183,7 @@ function clientDots(clients, [, , width, height]) {
       'circle',
       {
         cx: width / 2 + ((i % 8) - (columns - 1) / 2) * 13,
-        cy: height - 20 + row * 12,
+        cy: height / 2 + 18 + row * 12,
         r: 4.5,
         'data-node': client.node ?? '',
         'data-tone': tone,

@@ -24,12 +24,9 @@ export function drawTimeline(report, width) {
   const served = totalMs(report);
   const attempts = report.attempts.map((attempt) => ({ ...attempt, from: attempt.startedAt - origin }));
   const probes = report.probes.map((probe) => ({ ...probe, from: probe.startedAt - origin }));
-  const end = Math.max(
-    1,
-    served,
-    ...[...attempts, ...probes].map(({ from, durationMs }) => from + durationMs),
-  );
-  const x = (at) => label + (Math.max(0, at) / end) * (width - label - right);
+  // A probe may go on long after the page is served again: it is cut off there.
+  const end = Math.max(1, served, ...attempts.map(({ from, durationMs }) => from + durationMs));
+  const x = (at) => label + (Math.min(end, Math.max(0, at)) / end) * (width - label - right);
 
   const lanes = [
     report.detectedAfterMs >= 1 && {
@@ -58,12 +55,16 @@ export function drawTimeline(report, width) {
             probe.durationMs,
             'probe',
             `Probe: ${words}${status} after ${ms(probe.durationMs)}`,
+            probe.status,
           );
         }),
     },
     {
       name: 'Replay',
-      marks: () => [bar(up, report.replayMs, 'replay', `Replayed within ${ms(report.replayMs)}`)],
+      marks: () =>
+        report.replayMs > 0
+          ? [bar(up, report.replayMs, 'replay', `Replayed within ${ms(report.replayMs)}`)]
+          : [],
     },
   ].filter(Boolean);
 
@@ -86,10 +87,15 @@ export function drawTimeline(report, width) {
         rx: Math.min(3, wide / 2),
         class: look,
       }),
-      text !== undefined && wide > 14
+      text !== undefined && wide > String(text).length * 7 + 6
         ? s(
             'text',
-            { x: left + wide / 2, y: laneTop + LANE / 2 + 3.5, class: 'in-bar', 'text-anchor': 'middle' },
+            {
+              x: left + wide / 2,
+              y: laneTop + LANE / 2 + 3.5,
+              class: look === 'probe' ? 'in-probe' : 'in-bar',
+              'text-anchor': 'middle',
+            },
             text,
           )
         : undefined,
@@ -120,7 +126,7 @@ export function drawTimeline(report, width) {
     return row;
   });
 
-  const text = `From ${report.fromNode ?? 'an unknown node'} to ${report.toNode ?? 'an unknown node'}: noticed after ${ms(
+  const text = `From ${report.fromNode || 'an unknown node'} to ${report.toNode || 'an unknown node'}: noticed after ${ms(
     report.detectedAfterMs,
   )}, ${report.attempts.length} attempts, up after ${ms(up)}, served after ${ms(served)}.`;
 

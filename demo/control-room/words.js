@@ -34,11 +34,14 @@ export function outcome(name) {
 }
 
 const number = (value) => (Number.isFinite(value) ? value : 0);
+const text = (value) => (typeof value === 'string' ? value.slice(0, 24) : '');
 const list = (value) => (Array.isArray(value) ? value : []);
 
 /** A report as some page has sent it, made safe to draw: the control room's server passes on what it is told. */
 export const readReport = (report) => ({
-  ...report,
+  cause: text(report.cause),
+  fromNode: text(report.fromNode),
+  toNode: text(report.toNode),
   ...Object.fromEntries(
     ['startedAt', 'detectedAfterMs', 'upAfterMs', 'replayMs', 'replayed', 'queuedFlushed'].map((key) => [
       key,
@@ -46,14 +49,14 @@ export const readReport = (report) => ({
     ]),
   ),
   attempts: list(report.attempts).map((attempt) => ({
-    outcome: String(attempt?.outcome),
+    outcome: text(attempt?.outcome),
     startedAt: number(attempt?.startedAt),
     waitedMs: number(attempt?.waitedMs),
     durationMs: number(attempt?.durationMs),
   })),
   probes: list(report.probes).map((probe) => ({
-    verdict: String(probe?.verdict),
-    status: probe?.status,
+    verdict: text(probe?.verdict),
+    status: Number.isFinite(probe?.status) ? probe.status : undefined,
     startedAt: number(probe?.startedAt),
     durationMs: number(probe?.durationMs),
   })),
