@@ -142,7 +142,7 @@ export class Child {
     return new Promise<T>((resolve, reject) => {
       if (!this.running || !this.#process.connected) return reject(new ChildError('the process has ended'));
       const id = this.#nextId++;
-      this.#pending.set(id, { resolve: resolve as (value: unknown) => void, reject });
+      this.#pending.set(id, { resolve, reject });
       this.#process.send({ id, method, arg });
     });
   }

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { startCluster, type Cluster } from '../../demo/cluster.ts';
 import { DdpSession } from '../../demo/server/ddp.ts';
-import { Mirror, type Store } from '../../demo/server/store-api.ts';
+import { Mirror, type Change, type Store } from '../../demo/server/store-api.ts';
 import { Ear, nodeUrl, until } from './cluster-tools.ts';
 
 interface Link {
@@ -305,7 +305,10 @@ describe('a session by itself', () => {
       send: (text: string) => void sent.push(JSON.parse(text) as Record<string, unknown>),
       close: () => void peer.closed++,
     };
-    const store = { todos: mirror.todos, onChange: (f) => mirror.onChange(f) } as Store;
+    const store = {
+      todos: mirror.todos,
+      onChange: (listener: (change: Change) => void) => mirror.onChange(listener),
+    } as unknown as Store;
     const ddp = new DdpSession(peer, { store, nodeId: 'a' });
     ddp.receive(JSON.stringify({ msg: 'connect', version: '1', support: ['1'] }));
     sent.length = 0;

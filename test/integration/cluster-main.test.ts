@@ -94,13 +94,9 @@ it.each([
 
 it.each([
   [['--port', '0'], '--port must be a number from 1 to 65534, not "0"'],
-  [['--port', '80.5'], 'not "80.5"'],
-  [['--rtt', '-3'], "'--rtt"],
   [['--rtt=-3'], '--rtt must be a number from 0 to 2000, not "-3"'],
-  [['--rtt', 'fast'], '--rtt must be a number from 0 to 2000, not "fast"'],
   [['--health', 'both'], '--health must be gateway or app, not "both"'],
   [['--prot', '1'], "Unknown option '--prot'"],
-  [['extra'], "'extra'"],
 ])('refuses %j in one line', async (args, message) => {
   const run = demo(...args);
   await until('the end', () => run.code !== undefined);

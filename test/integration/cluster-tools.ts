@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 import type { Cluster, NodeId } from '../../demo/cluster.ts';
 
-/** Asks again and again until the answer is neither undefined nor false; fails naming `what` when it takes too long. */
+/** Asks again and again until the answer is truthy; fails naming `what` when it takes too long. */
 export async function until<T>(
   what: string,
   ask: () => T | Promise<T>,
@@ -13,7 +13,7 @@ export async function until<T>(
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     const answer = await ask();
-    if (answer !== undefined && answer !== false && answer !== null) return answer;
+    if (answer) return answer;
     if (performance.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`);
     await delay(5);
   }
