@@ -2,14 +2,15 @@ import { FailoverError } from './errors.ts';
 import type { Liveness } from './liveness.ts';
 import type { Frame, ResolvedOptions } from './options.ts';
 import type { Dialler, Socket } from './socket.ts';
+import type { Where } from './target.ts';
 
 export interface ConnectionHandlers {
+  /** The native socket is open; the handshake, if there is one, begins. */
+  opened(): void;
   /** Open and through its handshake: frames of the app may go out. */
   ready(): void;
-  /** The native socket is open; the handshake begins. */
-  opened(): void;
-  /** Anything came in: the peer lives. Called before `frame`. */
-  heard(data: unknown): void;
+  /** Something came in: the peer lives. True if it only answers a ping of ours and is none of the app's. */
+  heard(data: unknown): boolean;
   /** A frame for the app. */
   frame(event: MessageEvent): void;
   /** Ended by itself, or its handshake failed. */
@@ -17,7 +18,6 @@ export interface ConnectionHandlers {
 }
 
 export interface ConnectionEnd {
-  readonly opened: boolean;
   readonly code: number;
   readonly reason: string;
   readonly wasClean: boolean;
@@ -26,155 +26,112 @@ export interface ConnectionEnd {
 }
 
 /** One socket from its dial to its end: handshake, what was heard and sent on it, which node it leads to. */
-export class Connection {
-  readonly url: string;
+export interface Connection extends Liveness {
+  readonly socket: Socket;
   openedAt: number | undefined;
+  /** Through its handshake. */
+  shaken: boolean;
   firstHeardAt: number | undefined;
+  /** As `identify` or the server's notice named it. */
   node: string | undefined;
-  life: Liveness;
-  /** Frames handed to the socket, and how many of them an answered ping has proven to have arrived (TCP keeps order). */
-  sent = 0;
-  confirmed = 0;
-  #sentAtPing = 0;
-  /** Handshake under way: frames go to `receive()`, not to the app. */
-  #waiting: { resolve: (data: unknown) => void; reject: (error: Error) => void }[] | undefined;
-  #inbox: MessageEvent[] = [];
-  #ended = false;
-  readonly #socket: Socket;
-  readonly #options: ResolvedOptions;
-  readonly #on: ConnectionHandlers;
-
-  constructor(
-    dialler: Dialler,
-    url: string,
-    protocols: string | string[] | undefined,
-    options: ResolvedOptions,
-    on: ConnectionHandlers,
-  ) {
-    this.url = url;
-    this.#options = options;
-    this.#on = on;
-    this.life = { heardAt: options.env.now(), ping: undefined };
-    this.#socket = dialler.dial(url, protocols, {
-      open: () => this.#open(),
-      message: (event) => this.#message(event),
-      end: (code, reason, wasClean, error) => this.#end({ opened: this.openedAt !== undefined, code, reason, wasClean, error }),
-    });
-  }
-
-  get native(): WebSocket {
-    return this.#socket.native;
-  }
-
-  get unconfirmed(): number {
-    return this.sent - this.confirmed;
-  }
-
-  setBinaryType(type: BinaryType): void {
-    this.#socket.setBinaryType(type);
-  }
-
-  send(frame: Frame): void {
-    this.sent += 1;
-    this.#socket.send(frame);
-  }
-
-  /** Sends the heartbeat message; its answer is overdue after `overdueMs`. */
-  ping(frame: Frame, overdueMs: number): void {
-    const now = this.#options.env.now();
-    this.#sentAtPing = this.sent;
-    this.life = { ...this.life, ping: { sentAt: now, overdueAt: now + overdueMs } };
-    this.#socket.send(frame);
-  }
-
-  /** The ping was answered by a frame that only a peer that read it can send. Returns its round trip in ms. */
-  pong(): number | undefined {
-    const { ping, heardAt } = this.life;
-    if (!ping) return undefined;
-    this.confirmed = this.#sentAtPing;
-    this.life = { heardAt, ping: undefined };
-    return heardAt - ping.sentAt;
-  }
-
-  /** Begins an orderly close; `ended` follows. */
-  close(code: number, reason: string): void {
-    this.#socket.close(code, reason);
-  }
-
+  /** Frames of the app handed to the socket. */
+  sent: number;
+  /** How many of them an answered ping has proven to have arrived (TCP keeps order). */
+  confirmed: number;
+  send(frame: Frame): void;
   /** Forgets the socket: nothing of it is heard any more. */
-  detach(): void {
-    this.#ended = true;
-    this.#socket.detach();
-    this.#failReceivers();
-  }
+  detach(): void;
+}
 
-  #open(): void {
-    this.openedAt = this.#options.env.now();
-    this.life = { heardAt: this.openedAt, ping: undefined };
-    this.#on.opened();
-    const { handshake } = this.#options;
-    if (!handshake) {
-      this.#on.ready();
-      return;
+export function connect(
+  dialler: Dialler,
+  { url, protocols }: Where,
+  { env, handshake }: ResolvedOptions,
+  on: ConnectionHandlers,
+): Connection {
+  let over = false;
+  /** Handshake under way: those who wait for a frame. */
+  let waiting: { resolve: (data: unknown) => void; reject: (error: Error) => void }[] | undefined;
+  /** Frames of a handshake that nobody waited for yet. */
+  const inbox: MessageEvent[] = [];
+
+  const gone = () => new FailoverError('closed', 'receive: the connection has ended');
+  const stopWaiting = () => {
+    for (const { reject } of waiting ?? []) reject(gone());
+    waiting = undefined;
+  };
+  const end = (how: ConnectionEnd) => {
+    if (over) return;
+    over = true;
+    stopWaiting();
+    on.ended(how);
+  };
+  const send = (frame: Frame) => {
+    if (!over) socket.send(frame);
+  };
+  const receive = () =>
+    new Promise<unknown>((resolve, reject) => {
+      const early = inbox.shift();
+      if (early) resolve(early.data);
+      else if (waiting) waiting.push({ resolve, reject });
+      else reject(gone());
+    });
+  const shake = async (shaker: NonNullable<typeof handshake>) => {
+    waiting = [];
+    try {
+      await shaker(send, receive);
+    } catch (error) {
+      if (over) return;
+      socket.detach();
+      end({ code: 0, reason: '', wasClean: false, error });
     }
-    this.#waiting = [];
-    const send = (frame: Frame) => {
-      if (!this.#ended) this.#socket.send(frame);
-    };
-    const receive = () =>
-      new Promise<unknown>((resolve, reject) => {
-        const early = this.#inbox.shift();
-        if (early) resolve(early.data);
-        else if (this.#ended || !this.#waiting) reject(new FailoverError('closed', 'receive: the connection has ended'));
-        else this.#waiting.push({ resolve, reject });
-      });
-    // Called inside `try` so that a handshake that throws at once counts like one that rejects.
-    void (async () => {
-      await handshake(send, receive);
-    })().then(
-      () => this.#shaken(),
-      (error: unknown) => {
-        if (this.#ended) return;
-        this.detach();
-        this.#on.ended({ opened: true, code: 0, reason: '', wasClean: false, error });
-      },
-    );
-  }
-
-  #shaken(): void {
-    if (this.#ended) return;
-    this.#failReceivers();
-    this.#on.ready();
+    if (over) return;
+    stopWaiting();
+    connection.shaken = true;
+    on.ready();
     // Frames that came in while nobody asked for them belong to the app.
-    for (const event of this.#inbox.splice(0)) if (!this.#ended) this.#on.frame(event);
-  }
+    for (const event of inbox.splice(0)) if (!over) on.frame(event);
+  };
 
-  #message(event: MessageEvent): void {
-    const now = this.#options.env.now();
-    this.firstHeardAt ??= now;
-    this.life = { ...this.life, heardAt: now };
-    const waiting = this.#waiting;
-    if (!waiting) {
-      this.#on.heard(event.data);
-      if (!this.#ended) this.#on.frame(event);
-      return;
-    }
-    this.#on.heard(event.data);
-    const next = waiting.shift();
-    if (next) next.resolve(event.data);
-    else this.#inbox.push(event);
-  }
-
-  #end(end: ConnectionEnd): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    this.#failReceivers();
-    this.#on.ended(end);
-  }
-
-  #failReceivers(): void {
-    const waiting = this.#waiting ?? [];
-    this.#waiting = undefined;
-    for (const { reject } of waiting) reject(new FailoverError('closed', 'receive: the connection has ended'));
-  }
+  const socket = dialler.dial(url, protocols, {
+    open() {
+      connection.openedAt = connection.heardAt = env.now();
+      on.opened();
+      if (handshake) void shake(handshake);
+      else {
+        connection.shaken = true;
+        on.ready();
+      }
+    },
+    message(event) {
+      connection.heardAt = env.now();
+      connection.firstHeardAt ??= connection.heardAt;
+      if (on.heard(event.data) || over) return;
+      if (!waiting) on.frame(event);
+      else if (waiting.length) waiting.shift()!.resolve(event.data);
+      else inbox.push(event);
+    },
+    end: (code, reason, wasClean, error) => end({ code, reason, wasClean, error }),
+  });
+  const connection: Connection = {
+    socket,
+    openedAt: undefined,
+    shaken: false,
+    firstHeardAt: undefined,
+    node: undefined,
+    heardAt: env.now(),
+    ping: undefined,
+    sent: 0,
+    confirmed: 0,
+    send(frame) {
+      connection.sent += 1;
+      socket.send(frame);
+    },
+    detach() {
+      over = true;
+      socket.detach();
+      stopWaiting();
+    },
+  };
+  return connection;
 }

@@ -29,7 +29,8 @@ export const ENGINE_MEMORY_MS = 240_000;
 const chromium: Engine = {
   name: 'chromium',
   // services/network/websocket_throttler.cc: rand(1000..5000) · 2^min(p + f/(s+1), 16) / 65536, p = this one pending
-  addedDelayMs: ({ failures, opens }) => (5_000 * 2 ** Math.min(1 + Math.floor(failures / (opens + 1)), 16)) / 65_536,
+  addedDelayMs: ({ failures, opens }) =>
+    (5_000 * 2 ** Math.min(1 + Math.floor(failures / (opens + 1)), 16)) / 65_536,
   freeAbandons: Infinity,
 };
 

@@ -28,7 +28,8 @@ export interface Env {
 export type WebSocketConstructor = new (url: string, protocols?: string | string[]) => WebSocket;
 
 /** What happens to the page, as far as a link cares. */
-export type PageEvent = 'online' | 'offline' | 'visible' | 'hidden' | 'hide' | 'restored' | 'resume' | 'active';
+export type PageEvent =
+  'online' | 'offline' | 'visible' | 'hidden' | 'hide' | 'restored' | 'resume' | 'active';
 
 export interface Page {
   /** What the browser says. Its `false` is only believed until a dial succeeds. */
@@ -39,7 +40,10 @@ export interface Page {
 }
 
 /** DOM event behind each page event; `pageshow` counts only when the page came back from the back/forward cache. */
-const DOM_EVENTS: Record<PageEvent, readonly [type: string, on: 'window' | 'document', when?: (e: Event) => boolean]> = {
+const DOM_EVENTS: Record<
+  PageEvent,
+  readonly [type: string, on: 'window' | 'document', when?: (e: Event) => boolean]
+> = {
   online: ['online', 'window'],
   offline: ['offline', 'window'],
   visible: ['visibilitychange', 'document', () => document.visibilityState === 'visible'],

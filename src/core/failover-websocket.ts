@@ -3,8 +3,14 @@ import type { Connection } from './connection.ts';
 import { FailoverError, show } from './errors.ts';
 import type { FailoverEvents, Stats, Status } from './events.ts';
 import { closeEvent, messageEvent } from './dom-events.ts';
-import { Link } from './link.ts';
-import { resolveOptions, type FailoverOptions, type Frame, type ProtocolSource, type UrlSource } from './options.ts';
+import { createLink, type Link } from './link.ts';
+import {
+  resolveOptions,
+  type FailoverOptions,
+  type Frame,
+  type ProtocolSource,
+  type UrlSource,
+} from './options.ts';
 import { frameBytes, ReplayRegistry, SendQueue } from './replay.ts';
 import { sameStatus, statusOf } from './status.ts';
 import { syntaxError, Target } from './target.ts';
@@ -83,7 +89,10 @@ export class FailoverWebSocket extends EventTarget {
     this.#options = resolveOptions(options);
     const { env, queue, perConnectionEvents } = this.#options;
     if (!env.WebSocket) {
-      throw new FailoverError('unsupported', 'env.WebSocket: there is no WebSocket here, pass one (for example of `ws`)');
+      throw new FailoverError(
+        'unsupported',
+        'env.WebSocket: there is no WebSocket here, pass one (for example of `ws`)',
+      );
     }
     this.#target = new Target(url, protocols, env);
     this.#queue = new SendQueue(queue, (messages, bytes) => this.#emit('overflow', { messages, bytes }));
@@ -91,7 +100,7 @@ export class FailoverWebSocket extends EventTarget {
       if (this.#direct) this.#sendEntry(key);
       else this.#unsent.add(key);
     });
-    this.#link = new Link(this.#options, this.#target, {
+    this.#link = createLink(this.#options, this.#target, {
       adopted: (connection) => this.#adopted(connection),
       frame: (event) => this.dispatchEvent(messageEvent(event)),
       released: () => {
@@ -110,7 +119,7 @@ export class FailoverWebSocket extends EventTarget {
       emit: (event, ...args) => this.#emit(event, ...args),
       replayed: async () => (await this.#options.replayed?.(), this.#replayed),
     });
-    this.#status = statusOf(this.#link.state, undefined, env.timeOrigin);
+    this.#status = statusOf(this.#link.state(), undefined, env.timeOrigin);
     this.#link.start();
   }
 
@@ -122,22 +131,22 @@ export class FailoverWebSocket extends EventTarget {
   /** OPEN or CONNECTING as long as it goes on by itself. */
   get readyState(): number {
     if (this.#done) return CLOSED;
-    const { name } = this.#link.state;
+    const { name } = this.#link.state();
     if (name === 'closed' || name === 'failed') return CLOSING;
     return this.#opened ? OPEN : CONNECTING;
   }
 
   get protocol(): string {
-    return this.#link.current?.native.protocol ?? '';
+    return this.#link.current()?.socket.native()?.protocol ?? '';
   }
 
   get extensions(): string {
-    return this.#link.current?.native.extensions ?? '';
+    return this.#link.current()?.socket.native()?.extensions ?? '';
   }
 
   /** Bytes waiting in our queue and in the engine's. */
   get bufferedAmount(): number {
-    return this.#queue.bytes + (this.#link.current?.native.bufferedAmount ?? 0);
+    return this.#queue.bytes + (this.#link.current()?.socket.native()?.bufferedAmount ?? 0);
   }
 
   get binaryType(): BinaryType {
@@ -147,7 +156,7 @@ export class FailoverWebSocket extends EventTarget {
   set binaryType(type: BinaryType) {
     if (type !== 'blob' && type !== 'arraybuffer') return; // as WebSocket: an unknown value is ignored
     this.#binaryType = type;
-    this.#link.current?.setBinaryType(type);
+    this.#link.current()?.socket.setBinaryType(type);
   }
 
   get status(): Status {
@@ -155,7 +164,7 @@ export class FailoverWebSocket extends EventTarget {
   }
 
   stats(): Stats {
-    return { ...this.#link.stats, queuedMessages: this.#queue.messages, queuedBytes: this.#queue.bytes };
+    return { ...this.#link.stats(), queuedMessages: this.#queue.messages, queuedBytes: this.#queue.bytes };
   }
 
   /**
@@ -175,7 +184,10 @@ export class FailoverWebSocket extends EventTarget {
    */
   close(code?: number, reason?: string): void {
     if (code !== undefined && code !== 1000 && !(code >= 3000 && code <= 4999)) {
-      throw new DOMException(`close: code ${show(code)} is neither 1000 nor 3000 to 4999`, 'InvalidAccessError');
+      throw new DOMException(
+        `close: code ${show(code)} is neither 1000 nor 3000 to 4999`,
+        'InvalidAccessError',
+      );
     }
     const text = reason === undefined ? '' : String(reason);
     if (frameBytes(text) > 123) throw syntaxError('close: reason is longer than 123 bytes');
@@ -211,12 +223,16 @@ export class FailoverWebSocket extends EventTarget {
       listener: ((this: FailoverWebSocket, event: DomEvents[E]) => unknown) | null,
       options?: boolean | AddEventListenerOptions,
     ): void;
-    (type: string, listener: EventListenerOrEventListenerObject | null, options?: boolean | AddEventListenerOptions): void;
+    (
+      type: string,
+      listener: EventListenerOrEventListenerObject | null,
+      options?: boolean | AddEventListenerOptions,
+    ): void;
   };
 
   /** May a frame go straight to the socket, with none waiting that must go before it? */
   get #direct(): boolean {
-    return this.#link.usable && this.#opened && (this.#greeting || this.#queue.messages === 0);
+    return this.#link.usable() && this.#opened && (this.#greeting || this.#queue.messages === 0);
   }
 
   /** The listener in a wrapper that keeps its exception from eventemitter3, which would skip the listeners after it. */
@@ -236,7 +252,7 @@ export class FailoverWebSocket extends EventTarget {
   }
 
   #adopted(connection: Connection): number {
-    connection.setBinaryType(this.#binaryType);
+    connection.socket.setBinaryType(this.#binaryType);
     this.#opened = true;
     this.#greeting = true;
     this.#unsent.clear();
@@ -249,7 +265,7 @@ export class FailoverWebSocket extends EventTarget {
 
   #flush(): number {
     return this.#queue.flush((frame) => {
-      if (!this.#link.usable) return false;
+      if (!this.#link.usable()) return false;
       this.#link.send(frame);
       return true;
     });
@@ -258,12 +274,16 @@ export class FailoverWebSocket extends EventTarget {
   #sendEntry(key: unknown): void {
     const entry = this.subscriptions.get(key);
     // Deleted, or the connection closed, by an entry or listener before it.
-    if (entry === undefined || !this.#link.usable) return;
+    if (entry === undefined || !this.#link.usable()) return;
     let frame: Frame;
     try {
       frame = typeof entry === 'function' ? entry() : entry;
     } catch (error) {
-      this.#emit('warning', { kind: 'callback', message: `subscriptions: an entry threw: ${show(error)}`, detail: error });
+      this.#emit('warning', {
+        kind: 'callback',
+        message: `subscriptions: an entry threw: ${show(error)}`,
+        detail: error,
+      });
       return;
     }
     this.#link.send(frame);
@@ -282,15 +302,18 @@ export class FailoverWebSocket extends EventTarget {
   }
 
   #changed(): void {
-    const { state, current } = this.#link;
-    const status = statusOf(state, current?.node, this.#options.env.timeOrigin);
+    const status = statusOf(this.#link.state(), this.#link.current()?.node, this.#options.env.timeOrigin);
     if (sameStatus(status, this.#status)) return;
     this.#status = status;
     this.#emit('status', status);
   }
 
   #emit<E extends keyof FailoverEvents>(event: E, ...args: FailoverEvents[E]): void {
-    (this.#emitter.emit as (event: E, ...args: FailoverEvents[E]) => boolean).call(this.#emitter, event, ...args);
+    (this.#emitter.emit as (event: E, ...args: FailoverEvents[E]) => boolean).call(
+      this.#emitter,
+      event,
+      ...args,
+    );
   }
 }
 
@@ -318,6 +341,9 @@ for (const type of ['open', 'message', 'error', 'close'] as const) {
 
 /** What `WebSocket.send` makes of its argument: anything that is no binary is a string. */
 const toFrame = (frame: unknown): Frame =>
-  typeof frame === 'string' || frame instanceof Blob || frame instanceof ArrayBuffer || ArrayBuffer.isView(frame)
+  typeof frame === 'string' ||
+  frame instanceof Blob ||
+  frame instanceof ArrayBuffer ||
+  ArrayBuffer.isView(frame)
     ? frame
     : String(frame);

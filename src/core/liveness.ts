@@ -23,9 +23,9 @@ export const overdueAfter = (rtt: Rtt | undefined, floorMs: number, capMs: numbe
 /** What is known of one connection's life. Instants on the env's clock. */
 export interface Liveness {
   /** Last inbound frame of any kind, or the opening. */
-  readonly heardAt: number;
-  /** The unanswered ping, if one is out. */
-  readonly ping: { readonly sentAt: number; readonly overdueAt: number } | undefined;
+  heardAt: number;
+  /** The unanswered ping, if one is out; `sent`: the app's frames sent before it. */
+  ping: { readonly sentAt: number; readonly overdueAt: number; readonly sent?: number } | undefined;
 }
 
 export type Verdict =
@@ -38,7 +38,8 @@ export type Verdict =
 
 /** What to do now about a connection. `quietMs` is the policy's for a page in this condition. */
 export function judge(life: Liveness, heartbeat: Heartbeat | false, quietMs: number, now: number): Verdict {
-  if (life.ping) return now >= life.ping.overdueAt ? { do: 'suspect' } : { do: 'wait', until: life.ping.overdueAt };
+  if (life.ping)
+    return now >= life.ping.overdueAt ? { do: 'suspect' } : { do: 'wait', until: life.ping.overdueAt };
   if (!heartbeat) return { do: 'nothing' };
   if ('expectEveryMs' in heartbeat) {
     // Half as long again: the server's own timer and the network may each be late.

@@ -11,7 +11,8 @@ const MAX_SPREAD_MS = 60_000;
 /** Recognises a notice; anything else, and anything odd, is undefined. The wire is hostile: types and sizes are checked. */
 export function parseNotice(data: unknown): Notice | undefined {
   // The cheap test first: this sees every frame. No notice of ours is longer than 1 KB.
-  if (typeof data !== 'string' || data.length > 1_024 || !/^\{"msg":"(drain|node)"/.test(data)) return undefined;
+  if (typeof data !== 'string' || data.length > 1_024 || !/^\{"msg":"(drain|node)"/.test(data))
+    return undefined;
   let notice: Record<string, unknown>;
   try {
     notice = JSON.parse(data) as Record<string, unknown>;
@@ -23,7 +24,12 @@ export function parseNotice(data: unknown): Notice | undefined {
     return typeof id === 'string' && id.length > 0 && id.length <= 256 ? { msg: 'node', id } : undefined;
   }
   const afterMs = ms(notice['afterMs']);
-  return { msg: 'drain', afterMs, spreadMs: Math.min(ms(notice['spreadMs']), afterMs || MAX_SPREAD_MS, MAX_SPREAD_MS) };
+  return {
+    msg: 'drain',
+    afterMs,
+    spreadMs: Math.min(ms(notice['spreadMs']), afterMs || MAX_SPREAD_MS, MAX_SPREAD_MS),
+  };
 }
 
-const ms = (value: unknown): number => (typeof value === 'number' && value > 0 && Number.isFinite(value) ? value : 0);
+const ms = (value: unknown): number =>
+  typeof value === 'number' && value > 0 && Number.isFinite(value) ? value : 0;

@@ -25,9 +25,7 @@ export type UrlProvider = (
 ) => string | URL | readonly string[] | Promise<string | URL | readonly string[]>;
 export type UrlSource = string | URL | readonly string[] | UrlProvider;
 export type ProtocolSource =
-  | string
-  | string[]
-  | ((context: DialContext) => string | string[] | Promise<string | string[]>);
+  string | string[] | ((context: DialContext) => string | string[] | Promise<string | string[]>);
 
 /** Ping and reply are messages of the app's protocol: script has no access to WebSocket pings. */
 export type Heartbeat =
@@ -109,7 +107,7 @@ export interface ResolvedOptions {
   readonly policy: Readonly<ReconnectPolicy>;
   readonly heartbeat: Heartbeat | false;
   readonly hedge: boolean;
-  readonly probe: Required<Omit<ProbeOptions, 'url'>> & { readonly url: string | undefined } | false;
+  readonly probe: (Required<Omit<ProbeOptions, 'url'>> & { readonly url: string | undefined }) | false;
   readonly queue: QueueOptions;
   readonly handshake: FailoverOptions['handshake'];
   readonly identify: FailoverOptions['identify'];
@@ -159,7 +157,8 @@ function resolvePolicy(policy: FailoverOptions['policy'] = 'balanced'): Readonly
     ['replyFloorMs', 'replyCapMs'],
     ['baseMs', 'capMs'],
   ] as const) {
-    if (result[low] > result[high]) throw badOption(`policy.${low}`, result[low], `at most ${high} (${result[high]})`);
+    if (result[low] > result[high])
+      throw badOption(`policy.${low}`, result[low], `at most ${high} (${result[high]})`);
   }
   return Object.freeze(result);
 }

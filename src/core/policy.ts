@@ -60,7 +60,8 @@ const burst = (policy: ReconnectPolicy): number => 2 * policy.fastAttempts;
 const tokensAt = (policy: ReconnectPolicy, memory: Memory, now: number): number =>
   Math.min(burst(policy), memory.tokens + ((now - memory.at) * policy.dialsPerMinute) / 60_000);
 
-const recent = (times: readonly number[], now: number): number[] => times.filter((at) => now - at < ENGINE_MEMORY_MS);
+const recent = (times: readonly number[], now: number): number[] =>
+  times.filter((at) => now - at < ENGINE_MEMORY_MS);
 
 /** Takes one dial from the budget. The bucket may go below zero only by a dial the app itself asked for. */
 export const spendDial = (policy: ReconnectPolicy, memory: Memory, now: number): Memory => ({
@@ -94,14 +95,24 @@ export interface PaceContext {
 }
 
 /** How long to wait before the next dial of this outage, ms. 0 is at once. */
-export function nextWait(policy: ReconnectPolicy, outage: Outage, memory: Memory, context: PaceContext): number {
+export function nextWait(
+  policy: ReconnectPolicy,
+  outage: Outage,
+  memory: Memory,
+  context: PaceContext,
+): number {
   const { attempts, last } = outage;
   const lane = attempts - policy.fastAttempts;
   let wait: number;
   if (attempts === 0) {
     // A link that was never up has no crowd to spread from; a lone client is never held back by more than 20 ms.
     wait = outage.cause ? context.random * Math.max(outage.announcedSpreadMs, policy.spreadMs) : 0;
-  } else if (lane < 0 && last?.kind !== 'overloaded' && last?.kind !== 'unauthorized' && last?.kind !== 'provider') {
+  } else if (
+    lane < 0 &&
+    last?.kind !== 'overloaded' &&
+    last?.kind !== 'unauthorized' &&
+    last?.kind !== 'provider'
+  ) {
     wait = 0;
   } else {
     // Cap first, then jitter: the other way round every client of a crowd waits exactly the same.
@@ -122,7 +133,12 @@ const UNKNOWN_FACTOR = 5;
  * permanent, so: when other dials of this outage failed fast, a hang is probably the survivor queueing, and we are patient.
  * When nothing failed fast it is probably a black hole: a few flat short deadlines, then growing ones.
  */
-export function nextDeadline(policy: ReconnectPolicy, outage: Outage, memory: Memory, context: PaceContext): number {
+export function nextDeadline(
+  policy: ReconnectPolicy,
+  outage: Outage,
+  memory: Memory,
+  context: PaceContext,
+): number {
   const { deadlineFloorMs: floor, deadlineCapMs: cap } = policy;
   const { engine, freshPath, now } = context;
   const added = engine.addedDelayMs({

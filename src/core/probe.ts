@@ -8,7 +8,8 @@ export function classifyStatus(status: number, hasRetryAfter: boolean): ProbeVer
   if (status === 401 || status === 403) return 'unauthorized';
   if (status === 404) return 'not-found';
   // 520–529: CDNs that cannot reach or understand the origin.
-  if (status === 502 || status === 503 || status === 504 || (status >= 520 && status <= 529)) return 'gateway';
+  if (status === 502 || status === 503 || status === 504 || (status >= 520 && status <= 529))
+    return 'gateway';
   if ((status >= 200 && status < 300) || status === 400 || status === 426) return 'healthy';
   return 'unknown';
 }
@@ -43,7 +44,8 @@ export async function probe(
   signal: AbortSignal,
 ): Promise<ProbeReport | undefined> {
   const at = options.url ?? probeUrl(url);
-  const sameOrigin = env.baseUrl !== undefined && new URL(at, env.baseUrl).origin === new URL(env.baseUrl).origin;
+  const sameOrigin =
+    env.baseUrl !== undefined && new URL(at, env.baseUrl).origin === new URL(env.baseUrl).origin;
   if (!env.fetch || !(sameOrigin || options.crossOrigin)) return undefined;
   const controller = new AbortController();
   const abort = () => controller.abort();

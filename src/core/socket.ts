@@ -22,112 +22,89 @@ export interface SocketHandlers {
 
 /** A native socket under way or open. */
 export interface Socket {
-  readonly native: WebSocket;
+  /** Undefined in the moment before the native socket is constructed. */
+  native(): WebSocket | undefined;
   setBinaryType(type: BinaryType): void;
   send(frame: Frame): void;
   /** Asks for an orderly end; `end` will follow. */
-  close(code: number, reason: string): void;
+  close(code?: number, reason?: string): void;
   /** No event of it will be seen any more, and it is closed: one that hangs raises `close` up to 90 s later. */
   detach(): void;
 }
 
-interface Parked {
-  readonly rws: ReconnectingWebSocket;
-  /** Lets the parked RWS construct its socket. */
-  go(url: string, protocols: string | string[] | undefined, handlers: SocketHandlers): Socket;
+export interface Dialler {
+  dial(url: string, protocols: string | string[] | undefined, handlers: SocketHandlers): Socket;
+  dispose(): void;
 }
 
+type Go = Dialler['dial'] & { readonly rws: ReconnectingWebSocket };
+
 /** Dials native sockets through parked RWS instances. */
-export class Dialler {
-  private spare: Parked | undefined;
+export function createDialler(env: Env): Dialler {
+  let spare = park(env);
+  return {
+    dial(url, protocols, handlers) {
+      const socket = spare(url, protocols, handlers);
+      spare = park(env);
+      return socket;
+    },
+    dispose: () => spare.rws.close(),
+  };
+}
 
-  constructor(private readonly env: Env) {
-    this.spare = this.park();
-  }
+function park(env: Env): Go {
+  const Native = env.WebSocket!;
+  let resolveUrl!: (url: string) => void;
+  let wanted: string | string[] | undefined;
+  let handlers: SocketHandlers | undefined;
+  let native: WebSocket | undefined;
+  const url = new Promise<string>((resolve) => (resolveUrl = resolve));
 
-  dial(url: string, protocols: string | string[] | undefined, handlers: SocketHandlers): Socket {
-    const parked = this.spare ?? this.park();
-    const socket = parked.go(url, protocols, handlers);
-    this.spare = this.park();
-    return socket;
-  }
-
-  dispose(): void {
-    this.spare?.rws.close();
-    this.spare = undefined;
-  }
-
-  private park(): Parked {
-    const Native = this.env.WebSocket!;
-    let resolveUrl!: (url: string) => void;
-    let wanted: string | string[] | undefined;
-    let handlers: SocketHandlers | undefined;
-    let native: WebSocket | undefined;
-    const url = new Promise<string>((resolve) => (resolveUrl = resolve));
-
-    const end = (code: number, reason: string, wasClean: boolean, thrown?: unknown) => {
-      const last = handlers;
-      handlers = undefined;
-      last?.end(code, reason, wasClean, thrown);
-    };
-    // Called with `new` by RWS; what it returns is what RWS drives.
-    function Seam(at: string): WebSocket {
-      try {
-        native = wanted === undefined ? new Native(at) : new Native(at, wanted);
-      } catch (thrown) {
-        queueMicrotask(() => end(1006, '', false, thrown));
-        return INERT;
-      }
-      native.addEventListener('open', () => handlers?.open());
-      native.addEventListener('message', (event) => handlers?.message(event));
-      native.addEventListener('close', (event) => end(event.code, event.reason, event.wasClean));
-      // `error` says nothing that `close` does not; unheard it would be an uncaught exception in `ws`.
-      native.addEventListener('error', () => {});
-      return native;
+  const end: SocketHandlers['end'] = (...how) => {
+    const last = handlers;
+    handlers = undefined;
+    last?.end(...how);
+  };
+  // Called with `new` by RWS; what it returns is what RWS drives.
+  function Seam(at: string): unknown {
+    try {
+      native = wanted === undefined ? new Native(at) : new Native(at, wanted);
+    } catch (thrown) {
+      queueMicrotask(() => end(1006, '', false, thrown));
+      return INERT;
     }
-    const rws = new ReconnectingWebSocket(() => url, undefined, {
-      WebSocket: Object.assign(Seam, { CLOSING: 2 }),
-      maxRetries: 0,
-      maxEnqueuedMessages: 0,
-      minUptime: 0,
-      connectionTimeout: NEVER_MS,
-    });
+    native.addEventListener('open', () => handlers?.open());
+    native.addEventListener('message', (event) => handlers?.message(event));
+    native.addEventListener('close', (event) => end(event.code, event.reason, event.wasClean));
+    // `error` says nothing that `close` does not; unheard it would be an uncaught exception in `ws`.
+    native.addEventListener('error', () => {});
+    return native;
+  }
+  const rws = new ReconnectingWebSocket(() => url, undefined, {
+    WebSocket: Object.assign(Seam, { CLOSING: 2 }),
+    maxRetries: 0,
+    maxEnqueuedMessages: 0,
+    minUptime: 0,
+    connectionTimeout: NEVER_MS,
+  });
+  const go: Dialler['dial'] = (at, protocols, wire) => {
+    wanted = protocols;
+    handlers = wire;
+    resolveUrl(at);
     return {
-      rws,
-      go(at, protocols, wire) {
-        wanted = protocols;
-        handlers = wire;
-        resolveUrl(at);
-        return {
-          get native() {
-            return native ?? INERT;
-          },
-          // Through RWS, which would otherwise set its own again when the socket opens.
-          setBinaryType(type) {
-            rws.binaryType = type;
-          },
-          send: (frame) => native?.send(frame as string),
-          close: (code, reason) => rws.close(code, reason),
-          detach() {
-            handlers = undefined;
-            rws.close();
-          },
-        };
+      native: () => native,
+      // Through RWS, which would otherwise set its own again when the socket opens.
+      setBinaryType: (type) => void (rws.binaryType = type),
+      send: (frame) => native?.send(frame as string),
+      close: (code, reason) => rws.close(code, reason),
+      detach() {
+        handlers = undefined;
+        rws.close();
       },
     };
-  }
+  };
+  return Object.assign(go, { rws });
 }
 
 /** Stands in for a socket that could not be constructed, so that RWS neither throws nor waits. */
-const INERT = {
-  readyState: 3,
-  binaryType: 'blob',
-  bufferedAmount: 0,
-  url: '',
-  protocol: '',
-  extensions: '',
-  addEventListener() {},
-  removeEventListener() {},
-  close() {},
-  send() {},
-} as unknown as WebSocket;
+const INERT = { readyState: 3, addEventListener() {}, removeEventListener() {}, close() {} };

@@ -1,5 +1,5 @@
-import type { FailoverError } from './errors.ts';
-import type { Failure } from './failure.ts';
+import { FailoverError } from './errors.ts';
+import type { Failure, FailureKind } from './failure.ts';
 import {
   countFailure,
   learnFailure,
@@ -88,7 +88,14 @@ export type LinkEvent =
 
 export type Effect =
   | { readonly do: 'wait'; readonly ms: number }
-  | { readonly do: 'dial'; readonly attempt: number; readonly deadlineMs: number; readonly waitedMs: number }
+  | {
+      readonly do: 'dial';
+      readonly attempt: number;
+      /** How the dial before failed, or why there is an outage. */
+      readonly cause: FailureKind | undefined;
+      readonly deadlineMs: number;
+      readonly waitedMs: number;
+    }
   /** Give up the pacing timer, provider or socket of the dial. */
   | { readonly do: 'cancel-dial' }
   /** The dialled connection becomes current; the one before, if any, is closed. */
@@ -101,7 +108,8 @@ export type Effect =
   | { readonly do: 'release' }
   | { readonly do: 'probe' }
   | { readonly do: 'suspect'; readonly silentMs: number }
-  | { readonly do: 'drain'; readonly spreadMs: number }
+  /** A replacement is dialled while the current connection still serves. */
+  | { readonly do: 'drain'; readonly failure: Failure; readonly spreadMs: number }
   /** The outage is over; its story can be told. */
   | { readonly do: 'proven' }
   | { readonly do: 'close'; readonly code: number; readonly reason: string }
@@ -112,8 +120,6 @@ export interface TransitionContext extends PaceContext {
   /** The browser's word, except for loopback addresses, which need no network. */
   readonly online: boolean;
   readonly hedge: boolean;
-  /** Makes the error of a link whose attempts are used up. */
-  readonly exhausted: (outage: Outage) => FailoverError;
 }
 
 export const newMachine = (policy: ReconnectPolicy, now: number): Machine => ({
@@ -170,12 +176,15 @@ function whileOnline(
       // An unproven connection that ends belongs to the outage before it: its attempts go on counting.
       const outage = state.outage ? { ...state.outage, last: event.failure } : newOutage(now, event.failure);
       const memory = learnFailure(machine.memory, false, now);
-      return seek({ memory, state: { name: 'seeking', first: false, outage, dial: { at: 'offline' } } }, context, [
-        { do: 'drop', failure: event.failure },
-      ]);
+      return seek(
+        { memory, state: { name: 'seeking', first: false, outage, dial: { at: 'offline' } } },
+        context,
+        [{ do: 'drop', failure: event.failure }],
+      );
     }
     case 'silent': {
-      if (!context.hedge) return whileOnline(machine, state, { type: 'lost', failure: event.failure }, context);
+      if (!context.hedge)
+        return whileOnline(machine, state, { type: 'lost', failure: event.failure }, context);
       const outage = state.outage ?? newOutage(now, event.failure);
       const unproven = state.outage !== undefined;
       const suspect: State = { name: 'suspect', since: now, unproven, outage, dial: { at: 'offline' } };
@@ -189,8 +198,8 @@ function whileOnline(
         ...machine,
         state: { name: 'draining', since: state.since, outage, dial: { at: 'offline' } },
       };
-      if (event.type === 'reconnect') return dial(draining, context, []);
-      return seek(draining, context, [{ do: 'drain', spreadMs: spread }]);
+      const told: Effect = { do: 'drain', failure: event.failure, spreadMs: spread };
+      return event.type === 'reconnect' ? dial(draining, context, [told]) : seek(draining, context, [told]);
     }
     case 'wake':
       return [machine, [{ do: 'verify' }]];
@@ -226,10 +235,17 @@ function whileDialling(machine: Machine, state: Seeking, event: LinkEvent, conte
       if (state.dial.at !== 'dialling') return stay(machine);
       const counted = countFailure(outage, event.failure);
       const memory = learnFailure(machine.memory, event.abandoned, now);
-      if (state.name === 'seeking' && outage.attempts >= context.policy.maxAttempts) return fail(machine, context.exhausted(counted));
+      if (state.name === 'seeking' && outage.attempts >= context.policy.maxAttempts) {
+        const text = `policy.maxAttempts: ${outage.attempts} dials failed, the last one: ${event.failure.kind}`;
+        return fail(machine, new FailoverError('exhausted', text));
+      }
       // Two failures or one deadline: time to ask why, beside the next dial and never before it.
       const puzzled = counted.timeouts > 0 || counted.attempts >= 2;
-      return seek({ memory, state: { ...state, outage: counted } }, context, puzzled ? [{ do: 'probe' }] : []);
+      return seek(
+        { memory, state: { ...state, outage: counted } },
+        context,
+        puzzled ? [{ do: 'probe' }] : [],
+      );
     }
     case 'lost': {
       if (state.name === 'seeking') return stay(machine);
@@ -244,11 +260,7 @@ function whileDialling(machine: Machine, state: Seeking, event: LinkEvent, conte
       if (state.name !== 'suspect') return stay(machine);
       return [
         { ...machine, state: { name: 'online', since: now, outage: undefined } },
-        [
-          { do: 'cancel-dial' },
-          { do: 'release' },
-          ...(state.unproven ? [{ do: 'proven' } as const] : []),
-        ],
+        [{ do: 'cancel-dial' }, { do: 'release' }, ...(state.unproven ? [{ do: 'proven' } as const] : [])],
       ];
     case 'silent':
       if (state.name !== 'draining') return stay(machine);
@@ -273,7 +285,12 @@ function whileDialling(machine: Machine, state: Seeking, event: LinkEvent, conte
 }
 
 /** Decides when the next dial goes out. */
-function seek(machine: Machine, context: TransitionContext, before: readonly Effect[], spread?: number): Step {
+function seek(
+  machine: Machine,
+  context: TransitionContext,
+  before: readonly Effect[],
+  spread?: number,
+): Step {
   const state = machine.state as Seeking;
   if (!context.online) return [{ ...machine, state: { ...state, dial: { at: 'offline' } } }, before];
   const pace = spread === undefined ? context : { ...context, random: spread };
@@ -291,12 +308,13 @@ function dial(machine: Machine, context: TransitionContext, before: readonly Eff
   const { now, policy } = context;
   const deadlineMs = nextDeadline(policy, state.outage, machine.memory, context);
   const outage = { ...state.outage, attempts: state.outage.attempts + 1 };
+  const cause = (outage.last ?? outage.cause)?.kind;
   const waitedMs = state.dial.at === 'pacing' ? now - state.dial.decidedAt : 0;
   return [
     {
       memory: spendDial(policy, machine.memory, now),
       state: { ...state, outage, dial: { at: 'dialling', startedAt: now } },
     },
-    [...before, { do: 'dial', attempt: outage.attempts, deadlineMs, waitedMs }],
+    [...before, { do: 'dial', attempt: outage.attempts, cause, deadlineMs, waitedMs }],
   ];
 }

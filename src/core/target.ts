@@ -58,7 +58,8 @@ export class Target {
   }
 
   #fill(url: string | URL): string {
-    if (typeof url !== 'string' && !(url instanceof URL)) throw syntaxError(`url: expected a string or URL, got ${show(url)}`);
+    if (typeof url !== 'string' && !(url instanceof URL))
+      throw syntaxError(`url: expected a string or URL, got ${show(url)}`);
     const template = String(url);
     // A URL object has its braces escaped.
     const filled = template.replace(/\{attempt\}|%7Battempt%7D/g, () => this.#token());
@@ -85,7 +86,8 @@ function parseUrl(url: string, base: string | undefined): URL {
     throw syntaxError(`url: ${show(url)} is not a valid URL`);
   }
   at.protocol = at.protocol.replace(/^http/, 'ws');
-  if (!/^wss?:$/.test(at.protocol)) throw syntaxError(`url: ${show(url)} is not a ws, wss, http or https URL`);
+  if (!/^wss?:$/.test(at.protocol))
+    throw syntaxError(`url: ${show(url)} is not a ws, wss, http or https URL`);
   if (at.hash) throw syntaxError(`url: ${show(url)} has a fragment`);
   return at;
 }
@@ -96,7 +98,11 @@ function checkProtocols(protocols: unknown): void {
   const list: unknown[] = Array.isArray(protocols) ? protocols : [protocols];
   const seen = new Set<unknown>();
   for (const protocol of list) {
-    if (typeof protocol !== 'string' || !/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(protocol) || seen.has(protocol)) {
+    if (
+      typeof protocol !== 'string' ||
+      !/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(protocol) ||
+      seen.has(protocol)
+    ) {
       throw syntaxError(`protocols: ${show(protocol)} is not a subprotocol name, or stands twice`);
     }
     seen.add(protocol);
