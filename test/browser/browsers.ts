@@ -1,0 +1,45 @@
+/** Real browsers, one API. Nothing is downloaded: `find` looks for what the machine has. */
+import puppeteer, { type Browser, type BrowserContext, type Page } from 'puppeteer-core';
+import { find, parts, type Part } from '../tools/setup.ts';
+
+export type BrowserName = 'chromium' | 'firefox';
+export const browserNames: readonly BrowserName[] = parts.filter(
+  (part): part is BrowserName & Part => part !== 'redis-server',
+);
+
+const chromiumFlags = [
+  '--no-sandbox', // root has no sandbox
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  // All pages are looked at: a page behind another one has slower timers.
+  '--disable-renderer-backgrounding',
+  '--disable-backgrounding-occluded-windows',
+];
+
+/** No word to anybody but the page's server. */
+const firefoxPrefs = {
+  'network.captive-portal-service.enabled': false,
+  'network.connectivity-service.enabled': false,
+  'network.dns.disablePrefetch': true,
+  'services.settings.server': 'data:,none',
+};
+
+export async function launch(name: BrowserName): Promise<Browser> {
+  const executablePath = await find(name);
+  if (executablePath === undefined) throw new Error(`${name} is missing`);
+  return puppeteer.launch(
+    name === 'chromium'
+      ? { browser: 'chrome', executablePath, headless: true, args: chromiumFlags }
+      : { browser: 'firefox', executablePath, headless: true, extraPrefsFirefox: firefoxPrefs },
+  );
+}
+
+/** A page in a context of its own: Chromium's throttle and its sockets are shared within one. */
+export async function openPage(browser: Browser): Promise<{ page: Page; context: BrowserContext }> {
+  const context = await browser.createBrowserContext();
+  return { page: await context.newPage(), context };
+}
