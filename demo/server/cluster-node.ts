@@ -34,6 +34,7 @@ export class ClusterNode {
   #gatewayPort = 0;
   #status: AppStatus = 'stopped';
   #blackholed = false;
+  #ended = false;
   /** Orders are carried out one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -110,13 +111,24 @@ export class ClusterNode {
     return this.#inTurn(() => this.#running('clear').call('clear'));
   }
 
-  /** Ends both processes at once. */
+  /** Ends both processes at once; an order under way fails. */
   async end(): Promise<void> {
+    this.#ended = true;
     await Promise.all([this.#app?.end(), this.#gateway.end()]);
+    // That order may have been about to start an app.
+    await this.#turn;
+    await this.#app?.end();
+  }
+
+  #requireNotEnded(): void {
+    if (this.#ended) throw new ClusterError('state', `node ${this.id} has ended`);
   }
 
   #inTurn<T>(order: () => Promise<T>): Promise<T> {
-    const done = this.#turn.then(order);
+    const done = this.#turn.then(() => {
+      this.#requireNotEnded();
+      return order();
+    });
     this.#turn = done.catch(() => {});
     return done;
   }
@@ -185,6 +197,7 @@ export class ClusterNode {
     if (!this.#app?.running) await this.#startApp();
     const deadline = now() + startTimeoutMs;
     while (!(await ask(this.#gatewayPort, 'app', startTimeoutMs))) {
+      this.#requireNotEnded();
       if (now() > deadline)
         throw new ClusterError('state', `node ${this.id} did not come up in ${startTimeoutMs} ms`);
     }
@@ -193,6 +206,7 @@ export class ClusterNode {
   }
 
   async #startApp(): Promise<void> {
+    this.#requireNotEnded();
     this.#set('starting');
     const app = await Child.start('node', `node ${this.id}`, { quiet: this.#quiet });
     this.#app = app;

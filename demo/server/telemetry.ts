@@ -1,4 +1,4 @@
-import { nodeIds, type ClientState, type FailoverEntry, type NodeId } from './state.ts';
+import type { ClientState, FailoverEntry, NodeId } from './state.ts';
 
 /** A client not heard of for so long is forgotten. */
 const forgetAfterMs = 15_000;
@@ -112,5 +112,3 @@ export class Telemetry {
     clearInterval(this.#sweeper);
   }
 }
-
-export const isNodeId = (value: unknown): value is NodeId => nodeIds.includes(value as NodeId);

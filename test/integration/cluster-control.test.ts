@@ -85,13 +85,22 @@ describe('orders', () => {
     ],
     ['/api/nodes/a/kill', {}, { origin: 'http://evil.test' }, 403, 'not http://evil.test'],
     ['/api/nodes/a/kill', {}, { origin: 'null' }, 403, 'not null'],
-    ['/api/rtt', { pad: 'x'.repeat(70_000) }, {}, 413, 'the body must not exceed 65536 bytes'],
   ])('refuses %s %j %j with %i', async (path, body, headers, status, error) => {
     expect(await post(path, body, headers)).toMatchObject({
       status,
       body: { error: expect.stringContaining(error) },
     });
     expect((await cluster.state()).nodes.map(({ app }) => app)).toEqual(['running', 'running']);
+  });
+
+  it('refuses a body of more than 64 KiB, of reports too', async () => {
+    const pad = 'x'.repeat(65_537);
+    for (const answer of [
+      await post('/api/rtt', { pad }),
+      await report({ id: 'x', status: 's', report: { pad } }),
+    ]) {
+      expect(answer).toMatchObject({ status: 413, body: { error: 'the body must not exceed 65536 bytes' } });
+    }
   });
 
   it('takes orders from its own page, by GET none, and from no foreign host name', async () => {

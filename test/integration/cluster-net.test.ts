@@ -358,11 +358,13 @@ describe('start, reset, stop', () => {
     (await reach(own, 'a')).close();
     (await reach(own, 'b')).close();
     await own.apply('b', 'hang');
-    const ofCluster = clusterProcesses(process.pid).filter((pid) => !before.has(pid)).length;
-    expect(ofCluster).toBe(2);
+    const renewed = clusterProcesses(process.pid).filter((pid) => !before.has(pid));
+    expect(renewed).toHaveLength(2);
+    const late = own.apply('a', 'restart').catch((error: unknown) => error);
     await own.stop();
+    expect(await late).toBeInstanceOf(Error);
     await own.stop();
-    // Six of this cluster, six of the other.
+    // The six of the other cluster.
     expect(clusterProcesses(process.pid)).toHaveLength(6);
     await expect(fetch(own.url)).rejects.toThrow();
     await expect(fetch(own.controlUrl)).rejects.toThrow();
