@@ -77,7 +77,7 @@ async function main(): Promise<number> {
 }
 
 async function runSmoke(cluster: Cluster): Promise<number> {
-  const { smoke } = (await import('./smoke.ts'));
+  const { smoke } = await import('./smoke.ts');
   return Promise.race([smoke(cluster), interrupted.then(() => 1)]);
 }
 
