@@ -1,0 +1,184 @@
+/** One failover in a real browser, from outside: what `npm run demo -- --smoke` does. */
+import puppeteer, { type Browser, type Page } from 'puppeteer-core';
+import type { FailoverReport } from '../src/core/report.ts';
+import { advice, ensure, find } from '../test/tools/setup.ts';
+import type { Cluster, NodeId } from './cluster.ts';
+
+/** All of it, from the browser's start to the verdict. A failover takes about a second; the rest is for slow machines. */
+const boundMs = 30_000;
+
+const chromiumFlags = [
+  '--no-sandbox', // there is none for root
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+const first = 'added before the fault';
+const second = 'added while down';
+
+/** What the todo app shows of itself (demo/app/app.js). */
+interface TodoWindow {
+  app: {
+    ddp: {
+      status: { name: string; node?: string };
+      on(event: 'down', listener: () => void): void;
+    };
+    loadedAt: number;
+    reports: FailoverReport[];
+  };
+  /** Unix time (ms) at which the second todo was added. */
+  addedAt?: number;
+}
+
+interface Result {
+  ok: boolean;
+  from?: string | undefined;
+  to?: string | undefined;
+  cause?: string;
+  detectedAfterMs?: number;
+  attempts?: number;
+  downMs?: number;
+  upAfterMs?: number;
+  replayMs?: number;
+  /** From the fault to the surviving node serving, everything replayed. */
+  servedMs?: number;
+  todos?: string[];
+  reloaded?: boolean;
+  error?: string;
+}
+
+/**
+ * Opens the todo app, adds a todo, stops the app of the node that serves the page, adds another while it is down, and waits
+ * until the other node serves the page. Prints one JSON line.
+ *
+ * @returns the exit code: 0 if the page was served by the other node, without a reload, with both todos exactly once
+ */
+export async function smoke(cluster: Cluster): Promise<number> {
+  const result = await attempt(cluster);
+  console.log(JSON.stringify(result));
+  return result.ok ? 0 : 1;
+}
+
+async function attempt(cluster: Cluster): Promise<Result> {
+  const missing = await ensure(['chromium']);
+  const executablePath = await find('chromium');
+  if (executablePath === undefined) return { ok: false, error: advice(missing).join('; ') };
+  let browser: Browser | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  const bound = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`not done within ${boundMs / 1000} s`)), boundMs);
+  });
+  try {
+    browser = await puppeteer.launch({
+      executablePath,
+      headless: true,
+      args: chromiumFlags,
+      timeout: boundMs,
+    });
+    const page = await browser.newPage();
+    page.setDefaultTimeout(boundMs);
+    return await Promise.race([failover(cluster, page), bound]);
+  } catch (error) {
+    return { ok: false, error: [(error as Error).message, await shown(browser)].join('; ') };
+  } finally {
+    clearTimeout(timer);
+    await browser?.close();
+  }
+}
+
+async function failover(cluster: Cluster, page: Page): Promise<Result> {
+  await page.goto(cluster.url);
+  await page.waitForFunction(() => (window as never as TodoWindow).app?.ddp.status.node !== undefined);
+  await page.type('[data-testid=new-todo]', first);
+  await page.keyboard.press('Enter');
+  await confirmed(page, [first]);
+  const before = await look(page);
+  const from = before.node as NodeId;
+
+  // The page itself adds it the moment it is down: an order from here could come after a fast failover.
+  await page.evaluate((text) => {
+    const { app } = window as never as TodoWindow;
+    app.ddp.on('down', () => {
+      if ((window as never as TodoWindow).addedAt !== undefined) return;
+      (window as never as TodoWindow).addedAt = performance.timeOrigin + performance.now();
+      const input = document.querySelector<HTMLInputElement>('[data-testid=new-todo]')!;
+      input.value = text;
+      input.form!.requestSubmit();
+    });
+  }, second);
+  const { at } = await cluster.apply(from, 'stop');
+
+  await page.waitForFunction(
+    (old) => {
+      const { app } = window as never as TodoWindow;
+      return app.ddp.status.name === 'online' && app.ddp.status.node !== old && app.reports.length > 0;
+    },
+    {},
+    from,
+  );
+  await confirmed(page, [first, second]);
+
+  const after = await look(page);
+  const report = after.reports[0]!;
+  const reloaded = after.loadedAt !== before.loadedAt;
+  const exact = JSON.stringify(after.todos) === JSON.stringify([first, second]);
+  const up = report.startedAt + report.upAfterMs;
+  const addedWhileDown = after.addedAt !== undefined && after.addedAt < up;
+  return {
+    ok: exact && addedWhileDown && !reloaded && after.node !== undefined && after.node !== from,
+    from,
+    to: after.node,
+    cause: report.cause,
+    detectedAfterMs: round(report.detectedAfterMs),
+    attempts: report.attempts.length,
+    downMs: round(report.downMs),
+    upAfterMs: round(report.upAfterMs),
+    replayMs: round(report.replayMs),
+    servedMs: round(up + report.replayMs - at),
+    todos: after.todos,
+    reloaded,
+  };
+}
+
+/** Waits until each of these todos is shown and known to the server. */
+async function confirmed(page: Page, texts: readonly string[]): Promise<void> {
+  await page.waitForFunction(
+    (wanted) => {
+      const items = [...document.querySelectorAll<HTMLElement>('[data-testid=todo]')];
+      return wanted.every((text) =>
+        items.some((item) => item.textContent === text && item.dataset.pending === 'false'),
+      );
+    },
+    {},
+    texts,
+  );
+}
+
+/** What a person would see: it says most when something went wrong. */
+async function shown(browser: Browser | undefined): Promise<string> {
+  try {
+    const page = (await browser?.pages())?.at(-1);
+    const text = (await page?.evaluate(() => document.body.innerText)) ?? 'nothing';
+    return `the page shows: ${text.replaceAll(/\s+/g, ' ').slice(0, 300)}`;
+  } catch (error) {
+    return `the page shows nothing: ${(error as Error).message}`;
+  }
+}
+
+const look = (page: Page) =>
+  page.evaluate(() => {
+    const { app, addedAt } = window as never as TodoWindow;
+    return {
+      node: app.ddp.status.node,
+      loadedAt: app.loadedAt,
+      reports: app.reports,
+      addedAt,
+      todos: [...document.querySelectorAll('[data-testid=todo]')].map((item) => item.textContent ?? ''),
+    };
+  });
+
+const round = (ms: number): number => Math.round(ms * 10) / 10;
