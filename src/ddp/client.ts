@@ -1,25 +1,12 @@
-import { browserEnv } from '../core/env.ts';
-import { badOption } from '../core/errors.ts';
 import type { FailoverEvents, Status } from '../core/events.ts';
 import { FailoverWebSocket } from '../core/failover-websocket.ts';
 import type { FailoverOptions, UrlSource } from '../core/options.ts';
 import type { Collection } from './collections.ts';
 import type { DDPEvents, DDPStats } from './events.ts';
-import { isPong, PING } from './messages.ts';
-import { checkTimeout, type ApplyOptions } from './methods.ts';
+import type { ApplyOptions } from './methods.ts';
+import type { DDPOptions } from './options.ts';
 import { Session, type DdpLink } from './session.ts';
 import type { Subscription } from './subscriptions.ts';
-
-export interface DDPOptions extends FailoverOptions {
-  /**
-   * After a failover the documents of the new connection are held back until every subscription that was ready is ready again,
-   * but at most so many ms. Then they are shown as far as they are known, with a `warning`; nothing is removed before the
-   * last of those subscriptions is ready. @default 10_000
-   */
-  readonly quiescenceTimeoutMs?: number;
-  /** A call rejects with `timeout` after so many ms, outages included; Infinity: never. @default 60_000 */
-  readonly callTimeoutMs?: number;
-}
 
 type Listener<E extends keyof DDPEvents> = (...args: DDPEvents[E]) => void;
 
@@ -58,28 +45,12 @@ export class DDPClient<Link extends DdpLink = FailoverWebSocket> {
     connect: (url: UrlSource, options: FailoverOptions) => Link = (url, options) =>
       new FailoverWebSocket(url, undefined, options) as DdpLink as Link,
   ) {
-    const { quiescenceTimeoutMs = 10_000, callTimeoutMs = 60_000, ...rest } = options;
-    if (checkTimeout('quiescenceTimeoutMs', quiescenceTimeoutMs) === Infinity)
-      throw badOption('quiescenceTimeoutMs', quiescenceTimeoutMs, 'a finite number');
-    const { maxMessages = 1_000, maxBytes = 1_048_576 } = rest.queue ?? {};
-    this.#session = new Session<Link>({
-      env: { ...browserEnv(), ...rest.env },
-      options: rest,
-      quiescenceTimeoutMs,
-      callTimeoutMs: checkTimeout('callTimeoutMs', callTimeoutMs),
-      maxMessages,
-      maxBytes,
-      dial: (hooks) =>
-        connect(url, {
-          ...rest,
-          heartbeat: rest.heartbeat ?? { message: PING, isReply: isPong },
-          serverNotices: rest.serverNotices ?? true,
-          ...hooks,
-        }),
-      emit: (event, ...args) => this.#emit(event, ...args),
-    });
+    this.#session = new Session<Link>(
+      options,
+      (event, arg) => this.#emit(event, arg),
+      (options) => connect(url, options),
+    );
     this.link = this.#session.link;
-    this.link.on('warning', (warning) => this.#emit('warning', warning));
   }
 
   /** What a person may be told about the link; the same object until something in it changes. */
@@ -98,7 +69,7 @@ export class DDPClient<Link extends DdpLink = FailoverWebSocket> {
    * @throws RangeError or TypeError if a parameter cannot be put into EJSON
    */
   subscribe(name: string, ...params: unknown[]): Subscription {
-    return this.#session.subscriptions.add(name, params, this.#session.closed);
+    return this.#session.subscriptions.add(name, params);
   }
 
   /**
@@ -111,8 +82,7 @@ export class DDPClient<Link extends DdpLink = FailoverWebSocket> {
 
   /** As `call`, with options. A bad option rejects with a RangeError. */
   apply<T = unknown>(method: string, params: readonly unknown[] = [], options?: ApplyOptions): Promise<T> {
-    const { closed, methods } = this.#session;
-    return (closed ? Promise.reject(closed) : methods.apply(method, params, options)) as Promise<T>;
+    return this.#session.methods.apply(method, params, options) as Promise<T>;
   }
 
   /** The documents of a collection, as far as they are published to this client. The same object for the same name. */
@@ -125,8 +95,7 @@ export class DDPClient<Link extends DdpLink = FailoverWebSocket> {
    * later connection, before anything else; if the server refuses it, it is forgotten and an `error` event tells of it.
    */
   login<T = unknown>(credentials: unknown): Promise<T> {
-    const { closed } = this.#session;
-    return (closed ? Promise.reject(closed) : this.#session.login(credentials)) as Promise<T>;
+    return this.#session.login(credentials) as Promise<T>;
   }
 
   /** Logs out and forgets the token. */
@@ -181,11 +150,11 @@ export class DDPClient<Link extends DdpLink = FailoverWebSocket> {
     return this;
   }
 
-  #emit<E extends 'error' | 'warning'>(event: E, ...args: DDPEvents[E]): void {
+  #emit<E extends 'error' | 'warning'>(event: E, arg: DDPEvents[E][0]): void {
     const listeners = this.#listeners[event]!;
     for (const [listener, once] of [...listeners]) {
       if (once) listeners.delete(listener);
-      this.#session.guard(() => (listener as Listener<E>)(...args));
+      this.#session.guard(() => (listener as (arg: unknown) => void)(arg));
     }
   }
 }

@@ -29,6 +29,7 @@ type Doc = Document<Record<string, unknown>>;
 export type Guard = (fn: () => void) => void;
 
 class Documents implements Collection<Record<string, unknown>> {
+  readonly #guard: Guard;
   readonly #docs = new Map<DocumentId, Doc>();
   /** What the new connection has said so far, while that is held back. */
   #shadow: Map<DocumentId, Doc> | undefined;
@@ -40,8 +41,10 @@ class Documents implements Collection<Record<string, unknown>> {
 
   constructor(
     readonly name: string,
-    private readonly guard: Guard,
-  ) {}
+    guard: Guard,
+  ) {
+    this.#guard = guard;
+  }
 
   get size(): number {
     return this.#docs.size;
@@ -65,7 +68,7 @@ class Documents implements Collection<Record<string, unknown>> {
   observe(observer: Observer<Record<string, unknown>>): { stop(): void } {
     const entry = { observer };
     this.#observers.add(entry);
-    for (const doc of this.find()) this.guard(() => observer.added?.(doc));
+    for (const doc of this.find()) this.#guard(() => observer.added?.(doc));
     return { stop: () => void this.#observers.delete(entry) };
   }
 
@@ -119,16 +122,10 @@ class Documents implements Collection<Record<string, unknown>> {
     if (!this.#observers.size) return;
     // Those observing now: one that begins inside an event is told of the new state by its own `added` calls.
     const entries = [...this.#observers];
+    const kind = next ? (old ? 'changed' : 'added') : 'removed';
     events.push(() => {
-      for (const entry of entries) {
-        const { observer } = entry;
-        if (this.#observers.has(entry))
-          this.guard(() => {
-            if (!next) observer.removed?.(old!);
-            else if (old) observer.changed?.(next, old);
-            else observer.added?.(next);
-          });
-      }
+      for (const entry of entries)
+        if (this.#observers.has(entry)) this.#guard(() => entry.observer[kind]?.((next ?? old)!, old!));
     });
   }
 }
@@ -140,15 +137,18 @@ function set(docs: Map<DocumentId, Doc>, id: DocumentId, doc: Doc | undefined): 
 
 /** All collections, and the switch between "applied at once" and "held back". */
 export class Store {
+  readonly #guard: Guard;
   readonly #collections = new Map<string, Documents>();
   #holding = false;
 
-  constructor(private readonly guard: Guard) {}
+  constructor(guard: Guard) {
+    this.#guard = guard;
+  }
 
   collection(name: string): Documents {
     let collection = this.#collections.get(name);
     if (!collection) {
-      this.#collections.set(name, (collection = new Documents(name, this.guard)));
+      this.#collections.set(name, (collection = new Documents(name, this.#guard)));
       if (this.#holding) collection.hold();
     }
     return collection;

@@ -1,6 +1,6 @@
 import { FailoverError, show } from '../core/errors.ts';
 import { DDPError } from './errors.ts';
-import { revive, toJson } from './ejson.ts';
+import { revive } from './ejson.ts';
 
 /** Versions of DDP we speak, best first (they differ in details that do not concern a client like this one). */
 export const VERSIONS: readonly string[] = ['1', 'pre2', 'pre1'];
@@ -19,7 +19,7 @@ export interface DataMessage {
   readonly msg: 'added' | 'changed' | 'removed';
   readonly collection: string;
   readonly id: DocumentId;
-  readonly fields: Fields | undefined;
+  readonly fields: Fields;
   readonly cleared: readonly string[];
 }
 
@@ -48,7 +48,7 @@ export type ServerMessage =
 /** Checks one frame; whatever is wrong with it becomes a `malformed` message, never an exception. */
 export function parseMessage(data: unknown): ServerMessage {
   try {
-    return read(JSON.parse(string(data, 'frame')) as Fields);
+    return read(object(JSON.parse(string(data, 'frame')), 'frame'));
   } catch (cause) {
     return { msg: 'malformed', error: malformed(`${(cause as Error).message}: ${show(data)}`, cause) };
   }
@@ -70,8 +70,7 @@ function read(frame: Fields): ServerMessage {
         msg: msg === 'addedBefore' ? 'added' : msg,
         collection: string(frame.collection, 'collection'),
         id: parseId(id()),
-        fields:
-          frame.fields === undefined ? undefined : (revive(object(frame.fields, 'fields'), true) as Fields),
+        fields: object(revive(frame.fields ?? {}, true), 'fields'),
         cleared: strings(frame.cleared ?? [], 'cleared'),
       };
     case 'ready':
@@ -104,22 +103,18 @@ function read(frame: Fields): ServerMessage {
   }
 }
 
-function string(value: unknown, what: string): string {
-  if (typeof value !== 'string') throw new TypeError(`${what} is no string`);
-  return value;
+function check<T>(value: unknown, what: string, ok: boolean): T {
+  if (!ok) throw new TypeError(`bad ${what}`);
+  return value as T;
 }
 
-function strings(value: unknown, what: string): readonly string[] {
-  if (!Array.isArray(value)) throw new TypeError(`${what} is no array`);
-  for (const item of value) string(item, what);
-  return value as string[];
-}
+const string = (value: unknown, what: string): string => check(value, what, typeof value === 'string');
 
-function object(value: unknown, what: string): object {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new TypeError(`${what} is no object`);
-  return value;
-}
+const strings = (value: unknown, what: string): readonly string[] =>
+  check(value, what, Array.isArray(value) && value.every((item) => typeof item === 'string'));
+
+const object = (value: unknown, what: string): Fields =>
+  check(value, what, typeof value === 'object' && value !== null && !Array.isArray(value));
 
 /** The wire form of ids (Meteor's `MongoID.idParse`): `-text` is the text, `~json` a value that is no string, else the id itself. */
 function parseId(wire: string): DocumentId {
@@ -130,8 +125,5 @@ function parseId(wire: string): DocumentId {
   return typeof id === 'number' || typeof id === 'boolean' ? id : wire;
 }
 
+/** A client message as its frame; what is undefined is left out. */
 export const encode = (message: Fields): string => JSON.stringify(message);
-
-/** @throws RangeError or TypeError if the parameters cannot be put into JSON */
-export const encodeParams = (message: Fields, params: readonly unknown[]): string =>
-  encode({ ...message, params: toJson(params) });

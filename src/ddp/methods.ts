@@ -1,9 +1,11 @@
 import type { Env } from '../core/env.ts';
-import { badOption, FailoverError, type ErrorKind } from '../core/errors.ts';
+import { FailoverError, type ErrorKind } from '../core/errors.ts';
 import type { QueueOptions } from '../core/options.ts';
 import { frameBytes } from '../core/replay.ts';
 import type { DDPError } from './errors.ts';
-import { encodeParams } from './messages.ts';
+import { toJson } from './ejson.ts';
+import { encode } from './messages.ts';
+import { checkTimeout } from './options.ts';
 import type { Wire } from './wire.ts';
 
 export interface ApplyOptions {
@@ -34,64 +36,57 @@ interface Call {
   reject(error: unknown): void;
 }
 
-/** Longest delay of a timer; beyond it engines fire at once. */
-export const MAX_TIMER_MS = 2 ** 31 - 1;
-
-export function checkTimeout(option: string, ms: unknown): number {
-  if (typeof ms !== 'number' || !(ms > 0) || (ms > MAX_TIMER_MS && ms !== Infinity))
-    throw badOption(option, ms, `milliseconds, more than 0 and at most ${MAX_TIMER_MS}, or Infinity`);
-  return ms;
-}
-
 /** Calls that have not settled, in order. */
 export class Methods {
+  readonly #wire: Wire;
+  readonly #env: Env;
+  readonly #limits: Pick<QueueOptions, 'maxMessages' | 'maxBytes'>;
+  readonly #defaultTimeoutMs: number;
   readonly #calls = new Map<string, Call>();
 
   constructor(
-    private readonly wire: Wire,
-    private readonly env: Env,
-    private readonly limits: Pick<QueueOptions, 'maxMessages' | 'maxBytes'>,
-    private readonly defaultTimeoutMs: number,
-  ) {}
+    wire: Wire,
+    env: Env,
+    limits: Pick<QueueOptions, 'maxMessages' | 'maxBytes'>,
+    defaultTimeoutMs: number,
+  ) {
+    this.#wire = wire;
+    this.#env = env;
+    this.#limits = limits;
+    this.#defaultTimeoutMs = defaultTimeoutMs;
+  }
 
   /**
    * Rejects, never throws, whatever is wrong.
    * @param login makes it a login, see Call
-   * @param sent is told the call's id
    */
   apply(
     method: string,
     params: readonly unknown[],
     options: ApplyOptions = {},
     login?: (result: unknown) => void,
-    sent?: (id: string) => void,
   ): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const { retry = true, signal, randomSeed } = options;
-      const timeoutMs = checkTimeout('timeoutMs', options.timeoutMs ?? this.defaultTimeoutMs);
+      const { retry = true, signal, randomSeed, timeoutMs = this.#defaultTimeoutMs } = options;
+      checkTimeout('timeoutMs', timeoutMs, Infinity);
       const fail = (kind: ErrorKind, text: string) =>
         new FailoverError(kind, `${method}: ${text}`, { cause: signal?.reason });
-      if (signal?.aborted) throw fail('aborted', 'aborted');
-      const id = this.wire.nextId();
-      const frame = encodeParams(
-        { msg: 'method', method, id, ...(randomSeed !== undefined && { randomSeed }) },
-        params,
-      );
-      if (!this.wire.usable) this.#checkRoom(frame, fail);
+      const aborted = () => fail('aborted', 'aborted');
+      if (this.#wire.closed) throw this.#wire.closed;
+      if (signal?.aborted) throw aborted();
+      const id = this.#wire.nextId();
+      const frame = encode({ msg: 'method', method, id, randomSeed, params: toJson(params) });
+      if (!this.#wire.usable) this.#checkRoom(frame, fail);
 
-      const abort = () => call.reject(fail('aborted', 'aborted'));
+      const abort = () => call.reject(aborted());
       const timer =
-        timeoutMs < Infinity
-          ? this.env.setTimeout(
-              () => call.reject(fail('timeout', `no answer within ${timeoutMs} ms`)),
-              timeoutMs,
-            )
-          : undefined;
+        timeoutMs < Infinity &&
+        this.#env.setTimeout(() => call.reject(fail('timeout', `no answer in ${timeoutMs} ms`)), timeoutMs);
       const settle =
         <T>(how: (value: T) => void) =>
         (value: T) => {
           this.#calls.delete(id);
-          this.env.clearTimeout(timer);
+          this.#env.clearTimeout(timer);
           signal?.removeEventListener('abort', abort);
           how(value);
         };
@@ -107,14 +102,13 @@ export class Methods {
       };
       signal?.addEventListener('abort', abort);
       this.#calls.set(id, call);
-      sent?.(id);
       this.flush();
     });
   }
 
   /** What waits for a connection is bounded like the link's own queue. */
   #checkRoom(frame: string, fail: (kind: ErrorKind, text: string) => FailoverError): void {
-    const { maxMessages, maxBytes } = this.limits;
+    const { maxMessages, maxBytes } = this.#limits;
     let messages = 1;
     let bytes = frameBytes(frame);
     for (const call of this.#calls.values())
@@ -127,24 +121,21 @@ export class Methods {
   }
 
   #sent(call: Call): boolean {
-    return !!call.result || call.epoch === this.wire.epoch;
+    return !!call.result || call.epoch === this.#wire.epoch;
   }
 
-  /** Whether a login is waiting for its answer. */
-  get loggingIn(): boolean {
-    for (const call of this.#calls.values()) if (call.login && !call.result) return true;
-    return false;
-  }
-
-  /** Sends what the current connection has not seen, in order. */
-  flush(onlyLogins = false): void {
-    if (!this.wire.usable) return;
-    for (const call of this.#calls.values()) {
-      if (this.#sent(call) || (onlyLogins && !call.login)) continue;
-      call.epoch = this.wire.epoch;
-      call.updated = false;
-      this.wire.send(call.frame);
-    }
+  /** Sends what the current connection has not seen, in order: all of it, or the logins only. Returns whether that was something. */
+  flush(logins = false): boolean {
+    let some = false;
+    if (this.#wire.usable)
+      for (const call of this.#calls.values()) {
+        if (this.#sent(call) || (logins && !call.login)) continue;
+        some = true;
+        call.epoch = this.#wire.epoch;
+        call.updated = false;
+        this.#wire.send(call.frame);
+      }
+    return some;
   }
 
   result(id: string, error: DDPError | undefined, value: unknown): void {
@@ -169,18 +160,18 @@ export class Methods {
 
   /** The connection is gone; what must not be sent twice is given up. */
   lost(): void {
-    for (const call of [...this.#calls.values()])
+    for (const call of this.#calls.values())
       if (!call.retry && call.epoch && !call.result)
         call.reject(new FailoverError('unconfirmed', 'the connection ended before the answer'));
   }
 
   /** The documents are those of the new connection: whatever calls answered on an older one wrote is among them. */
   caughtUp(): void {
-    for (const call of [...this.#calls.values()])
-      if (call.result && call.epoch !== this.wire.epoch) call.resolve(call.result.value);
+    for (const call of this.#calls.values())
+      if (call.result && call.epoch !== this.#wire.epoch) call.resolve(call.result.value);
   }
 
   close(error: FailoverError): void {
-    for (const call of [...this.#calls.values()]) call.reject(error);
+    for (const call of this.#calls.values()) call.reject(error);
   }
 }

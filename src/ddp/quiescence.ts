@@ -15,6 +15,10 @@ import type { Env } from '../core/env.ts';
  * a subscription that is merely slow never vanishes. A subscription that was never ready has no such claim.
  */
 export class Quiescence {
+  readonly #env: Env;
+  readonly #timeoutMs: number;
+  readonly #show: (sweep: boolean) => void;
+  readonly #warn: (awaited: number) => void;
   #awaited = new Set<string>();
   #pending = new Set<string>();
   #after: (() => void)[] = [];
@@ -25,14 +29,14 @@ export class Quiescence {
 
   /**
    * @param show makes what was held back visible; with `sweep` it removes what was not confirmed
-   * @param late is told how many subscriptions are still awaited when time is up
+   * @param warn is told how many subscriptions are still awaited when time is up
    */
-  constructor(
-    private readonly env: Env,
-    private readonly timeoutMs: number,
-    private readonly show: (sweep: boolean) => void,
-    private readonly late: (awaited: number) => void,
-  ) {}
+  constructor(env: Env, timeoutMs: number, show: (sweep: boolean) => void, warn: (awaited: number) => void) {
+    this.#env = env;
+    this.#timeoutMs = timeoutMs;
+    this.#show = show;
+    this.#warn = warn;
+  }
 
   begin(awaited: Iterable<string>, pending: Iterable<string>): void {
     this.cancel();
@@ -40,11 +44,11 @@ export class Quiescence {
     this.#pending = new Set(pending);
     this.#held = true;
     this.#late = false;
-    this.#timer = this.env.setTimeout(() => {
+    this.#timer = this.#env.setTimeout(() => {
       this.#late = true;
-      if (this.#awaited.size) this.late(this.#awaited.size);
+      if (this.#awaited.size) this.#warn(this.#awaited.size);
       this.#check();
-    }, this.timeoutMs);
+    }, this.#timeoutMs);
   }
 
   /** The server has answered this id, or nobody waits for the answer any more. */
@@ -68,8 +72,7 @@ export class Quiescence {
 
   /** The connection is gone: what was held back, and what waited for it, is void. */
   cancel(): void {
-    this.env.clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#env.clearTimeout(this.#timer);
     this.#awaited.clear();
     this.#pending.clear();
     this.#after = [];
@@ -83,10 +86,7 @@ export class Quiescence {
 
   #check(): void {
     const sweep = !this.#awaited.size && (this.#late || !this.#pending.size);
-    if (sweep) {
-      this.env.clearTimeout(this.#timer);
-      this.#timer = undefined;
-    }
+    if (sweep) this.#env.clearTimeout(this.#timer);
     const shown = this.#held && (this.#late || !this.#awaited.size);
     if (!shown && !sweep) return;
     const after = this.#after;
@@ -94,7 +94,7 @@ export class Quiescence {
       this.#held = false;
       this.#after = [];
     }
-    this.show(sweep);
+    this.#show(sweep);
     if (!shown) return;
     for (const fn of after) fn();
     this.#wake();

@@ -1,11 +1,12 @@
 import type { Env } from '../core/env.ts';
 import { FailoverError, show } from '../core/errors.ts';
 import type { FailoverEvents, Stats, Status } from '../core/events.ts';
-import type { FailoverOptions } from '../core/options.ts';
+import { resolveOptions, type FailoverOptions } from '../core/options.ts';
 import { Store } from './collections.ts';
 import type { DDPEvents } from './events.ts';
-import { encode, malformed, parseMessage, VERSIONS, type ServerMessage } from './messages.ts';
+import { encode, isPong, malformed, parseMessage, PING, VERSIONS, type ServerMessage } from './messages.ts';
 import { Methods } from './methods.ts';
+import { checkTimeout, type DDPOptions } from './options.ts';
 import { Quiescence } from './quiescence.ts';
 import { Subscriptions } from './subscriptions.ts';
 import type { Wire } from './wire.ts';
@@ -26,19 +27,8 @@ export interface DdpLink {
   readonly off: Listen;
 }
 
-/** What the session adds to the options of the link below it. */
-export type LinkHooks = Required<Pick<FailoverOptions, 'handshake' | 'replayed'>>;
-
-export interface SessionContext<Link extends DdpLink> {
-  readonly env: Env;
-  readonly options: FailoverOptions;
-  readonly quiescenceTimeoutMs: number;
-  readonly callTimeoutMs: number;
-  readonly maxMessages: number;
-  readonly maxBytes: number;
-  dial(hooks: LinkHooks): Link;
-  emit<E extends 'error' | 'warning'>(event: E, ...args: DDPEvents[E]): void;
-}
+/** Tells an event that is not the link's alone. */
+export type Emit = <E extends 'error' | 'warning'>(event: E, arg: DDPEvents[E][0]) => void;
 
 /** Stands for the session itself among the ids that hold back data. */
 const CONNECTED = '';
@@ -62,8 +52,9 @@ export class Session<Link extends DdpLink> implements Wire {
   /** Set once it is over, for whatever is asked of it later. */
   closed: FailoverError | undefined;
 
+  readonly #env: Env;
+  readonly #emit: Emit;
   readonly #quiescence: Quiescence;
-  readonly #context: SessionContext<Link>;
   /** There is a connection, and it has been told where we stand. */
   #live = false;
   /** The connection may be about to be replaced: what is sent now could be sent again with the replay. */
@@ -73,39 +64,45 @@ export class Session<Link extends DdpLink> implements Wire {
   /** Versions offered since the last success. */
   #offered = new Set<string>();
 
-  constructor(context: SessionContext<Link>) {
-    const { env } = context;
-    this.#context = context;
+  /** @throws RangeError for a bad option, and whatever `dial` throws */
+  constructor(options: DDPOptions, emit: Emit, dial: (options: FailoverOptions) => Link) {
+    const { quiescenceTimeoutMs = 10_000, callTimeoutMs = 60_000, ...rest } = options;
+    const { env, queue, handshake } = resolveOptions(rest);
+    checkTimeout('quiescenceTimeoutMs', quiescenceTimeoutMs);
+    checkTimeout('callTimeoutMs', callTimeoutMs, Infinity);
+    this.#env = env;
+    this.#emit = emit;
     this.store = new Store((fn) => this.guard(fn));
     this.#quiescence = new Quiescence(
       env,
-      context.quiescenceTimeoutMs,
+      quiescenceTimeoutMs,
       (sweep) => this.store.show(sweep),
       (awaited) =>
-        context.emit('warning', {
+        emit('warning', {
           kind: 'quiescence',
-          message: `${awaited} answers missing ${context.quiescenceTimeoutMs} ms after the connection: showing what is there`,
+          message: `${awaited} answers missing after ${quiescenceTimeoutMs} ms: showing what is there`,
         }),
     );
     this.subscriptions = new Subscriptions(this, (id) => this.#quiescence.settle(id));
-    this.methods = new Methods(this, env, context, context.callTimeoutMs);
-    const { handshake } = context.options;
-    const link = context.dial({
+    this.methods = new Methods(this, env, queue, callTimeoutMs);
+    const link = (this.link = dial({
+      ...rest,
+      heartbeat: rest.heartbeat ?? { message: PING, isReply: isPong },
+      serverNotices: rest.serverNotices ?? true,
       handshake: async (send, receive) => {
         await handshake?.(send, receive);
         this.#offered.add(this.#version);
         send(encode({ msg: 'connect', version: this.#version, support: VERSIONS }));
       },
       replayed: () => this.#quiescence.settled(),
-    });
-    this.link = link;
+    }));
     link.addEventListener('open', () => this.#open());
     link.addEventListener('message', (event) => this.#receive(parseMessage(event.data)));
     link.addEventListener('close', () => this.close());
     link.on('giveup', (error) => this.end(error));
     link.on('down', () => this.#lost());
     link.on('suspect', () => (this.#suspect = true));
-    // A connection becomes current just after its attempt is told, and `open` follows: in between it is not ours to use.
+    // A connection becomes current just before its attempt is told, and `open` follows: in between it is not ours to use.
     link.on('attempt', ({ outcome }) => {
       if (outcome === 'open') this.#suspect = true;
     });
@@ -115,6 +112,7 @@ export class Session<Link extends DdpLink> implements Wire {
       this.#suspect = false;
       this.#flush();
     });
+    link.on('warning', (warning) => emit('warning', warning));
   }
 
   get usable(): boolean {
@@ -126,7 +124,12 @@ export class Session<Link extends DdpLink> implements Wire {
   }
 
   nextId(): string {
-    return String(++this.#ids);
+    this.#ids += 1;
+    return this.#lastId;
+  }
+
+  get #lastId(): string {
+    return String(this.#ids);
   }
 
   /** Calls app code; what it throws is reported and goes no further. */
@@ -134,7 +137,7 @@ export class Session<Link extends DdpLink> implements Wire {
     try {
       fn();
     } catch (error) {
-      this.#context.env.reportError(error);
+      this.#env.reportError(error);
     }
   }
 
@@ -164,9 +167,11 @@ export class Session<Link extends DdpLink> implements Wire {
     this.#suspect = false;
     const { awaited, pending } = this.subscriptions.revive();
     awaited.push(CONNECTED);
-    this.methods.flush(true);
-    // A login that waits for its answer has just been sent again, and will replace the token.
-    if (this.token !== undefined && !this.methods.loggingIn) awaited.push(this.#resume(this.token));
+    // A login that waits for its answer is sent again, and will replace the token; else the token itself is sent.
+    if (!this.methods.flush(true) && this.token !== undefined) {
+      this.#resume(this.token);
+      awaited.push(this.#lastId);
+    }
     this.#quiescence.begin(awaited, pending);
     this.store.hold();
     if (this.epoch > 1) for (const hook of [...this.hooks]) this.guard(hook);
@@ -185,18 +190,16 @@ export class Session<Link extends DdpLink> implements Wire {
     this.methods.lost();
   }
 
-  /** Sends the login's token and returns the id of that call. A refusal is told, and not tried again. */
-  #resume(token: string): string {
-    let id = '';
+  /** Logs in with the token. A refusal is told, and not tried again. */
+  #resume(resume: string): void {
     this.methods
-      .apply('login', [{ resume: token }], { retry: false }, this.#remember, (sent) => (id = sent))
+      .apply('login', [{ resume }], { retry: false }, this.#remember)
       .catch((cause: FailoverError) => {
         // Lost with its connection: the next one resumes anew.
         if (cause.kind !== 'server' && cause.kind !== 'timeout') return;
-        if (cause.kind === 'server' && this.token === token) this.token = undefined;
+        if (cause.kind === 'server' && this.token === resume) this.token = undefined;
         this.#error(new FailoverError('handshake', `login not resumed: ${cause.message}`, { cause }));
       });
-    return id;
   }
 
   readonly #remember = (result: unknown): void => {
@@ -206,7 +209,7 @@ export class Session<Link extends DdpLink> implements Wire {
 
   #error(error: FailoverError): void {
     if (error.kind === 'malformed') this.malformedFrames += 1;
-    this.#context.emit('error', error);
+    this.#emit('error', error);
   }
 
   #receive(message: ServerMessage): void {
@@ -239,7 +242,7 @@ export class Session<Link extends DdpLink> implements Wire {
         this.#quiescence.after(() => this.methods.caughtUp());
         return this.#quiescence.settle(CONNECTED);
       case 'ping':
-        return this.send(encode({ msg: 'pong', ...(message.id !== undefined && { id: message.id }) }));
+        return this.send(encode({ msg: 'pong', id: message.id }));
       case 'failed':
         return this.#negotiate(message.version);
       case 'error':
@@ -248,7 +251,7 @@ export class Session<Link extends DdpLink> implements Wire {
         return this.#error(message.error);
       case 'unknown':
         this.unknownMessages += 1;
-        return this.#context.emit('warning', {
+        return this.#emit('warning', {
           kind: 'notice',
           message: `unknown message ${show(message.name)}`,
         });

@@ -1,6 +1,7 @@
 import { FailoverError } from '../core/errors.ts';
 import type { DDPError } from './errors.ts';
-import { encode, encodeParams } from './messages.ts';
+import { toJson } from './ejson.ts';
+import { encode } from './messages.ts';
 import type { Wire } from './wire.ts';
 
 /** What the app holds of a subscription. It outlives connections. */
@@ -29,24 +30,22 @@ interface Entry {
 }
 
 export class Subscriptions {
+  readonly #wire: Wire;
+  readonly #settled: (id: string) => void;
   readonly #entries = new Map<string, Entry>();
   /** Stopped while the wire was not usable: still to be told, if the connection turns out to live. */
   #unsubs: string[] = [];
 
   /** @param settled is told the id of each subscription that needs no further waiting for */
-  constructor(
-    private readonly wire: Wire,
-    private readonly settled: (id: string) => void,
-  ) {}
-
-  get size(): number {
-    return this.#entries.size;
+  constructor(wire: Wire, settled: (id: string) => void) {
+    this.#wire = wire;
+    this.#settled = settled;
   }
 
-  add(name: string, params: readonly unknown[], closed?: FailoverError): Subscription {
-    const id = this.wire.nextId();
+  add(name: string, params: readonly unknown[]): Subscription {
+    const id = this.#wire.nextId();
     const entry: Entry = {
-      frame: encodeParams({ msg: 'sub', id, name }, params),
+      frame: encode({ msg: 'sub', id, name, params: toJson(params) }),
       epoch: 0,
       ready: false,
       active: true,
@@ -56,7 +55,7 @@ export class Subscriptions {
     const ready = new Promise<void>((resolve, reject) => Object.assign(entry, { resolve, reject }));
     ready.catch(() => {});
     this.#entries.set(id, entry);
-    if (closed) this.#end(id, closed);
+    if (this.#wire.closed) this.#end(id, this.#wire.closed);
     else this.flush();
     return {
       name,
@@ -66,7 +65,7 @@ export class Subscriptions {
       },
       stop: () => {
         if (!entry.active) return;
-        const sent = entry.epoch === this.wire.epoch;
+        const sent = entry.epoch === this.#wire.epoch;
         this.#end(id, new FailoverError('aborted', `${name}: stopped`));
         if (!sent) return;
         this.#unsubs.push(encode({ msg: 'unsub', id }));
@@ -77,12 +76,12 @@ export class Subscriptions {
 
   /** Sends what the current connection has not seen, in order. */
   flush(): void {
-    if (!this.wire.usable) return;
-    for (const frame of this.#unsubs.splice(0)) this.wire.send(frame);
+    if (!this.#wire.usable) return;
+    for (const frame of this.#unsubs.splice(0)) this.#wire.send(frame);
     for (const entry of this.#entries.values()) {
-      if (entry.epoch === this.wire.epoch) continue;
-      entry.epoch = this.wire.epoch;
-      this.wire.send(entry.frame);
+      if (entry.epoch === this.#wire.epoch) continue;
+      entry.epoch = this.#wire.epoch;
+      this.#wire.send(entry.frame);
     }
   }
 
@@ -102,7 +101,7 @@ export class Subscriptions {
       entry.ready = true;
       entry.resolve();
     });
-    this.settled(id);
+    this.#settled(id);
   }
 
   /** The server has ended it. Returns the error if nobody can learn of it from `ready` any more. */
@@ -115,7 +114,7 @@ export class Subscriptions {
 
   /** Ends all of them. */
   close(error: FailoverError): void {
-    for (const id of [...this.#entries.keys()]) this.#end(id, error);
+    for (const id of this.#entries.keys()) this.#end(id, error);
   }
 
   #end(id: string, error: FailoverError): void {
@@ -123,6 +122,6 @@ export class Subscriptions {
     this.#entries.delete(id);
     entry.active = false;
     entry.reject(error);
-    this.settled(id);
+    this.#settled(id);
   }
 }

@@ -1,9 +1,13 @@
+import type { FailoverError } from '../core/errors.ts';
+
 /** What subscriptions and methods know of the connection. */
 export interface Wire {
   /** Counts connections from 1. What was sent on another one than this was not sent. */
   readonly epoch: number;
   /** Whether a frame sent now goes straight out on the current connection. */
   readonly usable: boolean;
+  /** Set once the client is closed: what everything asked of it rejects with. */
+  readonly closed: FailoverError | undefined;
   send(frame: string): void;
   /** A new id, unique among methods and subscriptions. */
   nextId(): string;
