@@ -11,7 +11,7 @@ export interface Ejson {
 }
 
 /** Meteor's EJSON, the one instance this library uses: register custom types here. */
-export const EJSON: Ejson = ejson;
+export const EJSON = ejson as Ejson;
 
 /** BSON documents nest 100 levels at most; twice that leaves room for EJSON's own wrappers. */
 const MAX_DEPTH = 200;
