@@ -92,12 +92,9 @@ async function attempt(cluster: Cluster): Promise<Result> {
 
 async function failover(cluster: Cluster, page: Page): Promise<Result> {
   await page.goto(cluster.url);
-  await page.waitForFunction(() => (window as never as TodoWindow).app?.ddp.status.node !== undefined);
   await page.type('[data-testid=new-todo]', first);
   await page.keyboard.press('Enter');
   await confirmed(page, [first]);
-  const before = await look(page);
-  const from = before.node as NodeId;
 
   // The page itself adds it the moment it is down: an order from here could come after a fast failover.
   await page.evaluate((text) => {
@@ -110,20 +107,24 @@ async function failover(cluster: Cluster, page: Page): Promise<Result> {
       input.form!.requestSubmit();
     });
   }, second);
+  await page.waitForFunction(() => (window as never as TodoWindow).app.ddp.status.node !== undefined);
+  const before = await look(page);
+  const from = before.node as NodeId;
   const { at } = await cluster.apply(from, 'stop');
 
   await page.waitForFunction(
-    (old) => {
+    (old, known) => {
       const { app } = window as never as TodoWindow;
-      return app.ddp.status.name === 'online' && app.ddp.status.node !== old && app.reports.length > 0;
+      return app.ddp.status.name === 'online' && app.ddp.status.node !== old && app.reports.length > known;
     },
     {},
     from,
+    before.reports.length,
   );
   await confirmed(page, [first, second]);
 
   const after = await look(page);
-  const report = after.reports[0]!;
+  const report = after.reports[before.reports.length]!;
   const reloaded = after.loadedAt !== before.loadedAt;
   const exact = JSON.stringify(after.todos) === JSON.stringify([first, second]);
   const up = report.startedAt + report.upAfterMs;

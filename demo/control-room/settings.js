@@ -45,8 +45,11 @@ export function settings(form, problem) {
     dragging = true;
     showRtt();
   });
+  // A drag back to where it began ends without `change`.
+  for (const end of ['change', 'pointerup', 'pointercancel', 'blur']) {
+    rtt.addEventListener(end, () => (dragging = false));
+  }
   rtt.addEventListener('change', () => {
-    dragging = false;
     void change('/api/rtt', { ms: rtt.valueAsNumber });
   });
   for (const radio of health) {

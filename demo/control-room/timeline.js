@@ -140,7 +140,11 @@ export function drawTimeline(report, width) {
         s('line', { x1: x(at), y1: TOP, x2: x(at), y2: bottom }),
         s(
           'text',
-          { x: x(at), y: bottom + 14, 'text-anchor': at === 0 ? 'start' : 'middle' },
+          {
+            x: x(at),
+            y: bottom + 14,
+            'text-anchor': at === 0 ? 'start' : x(at) > width - 20 ? 'end' : 'middle',
+          },
           at === 0 ? '0 ms' : tickText(at),
         ),
       ),
