@@ -1,7 +1,8 @@
 import { vi } from 'vitest';
-import { FailoverWebSocket } from '../../src/core/failover-websocket.ts';
 import type { Env, PageEvent } from '../../src/core/env.ts';
+import { FailoverWebSocket } from '../../src/core/failover-websocket.ts';
 import type { FailoverOptions, Frame, ProtocolSource, UrlSource } from '../../src/core/options.ts';
+import type { FailoverReport } from '../../src/core/report.ts';
 
 /** One-way latency of the fake network, ms. */
 export const ONE_WAY = 20;
@@ -20,25 +21,33 @@ export const refuses =
 export const hangs = (): Behaviour => () => {};
 
 export interface Served {
-  /** Sent right after the upgrade. */
-  greeting?: string;
+  /** Sent right after the upgrade: arrives in the same instant. */
+  greeting?: unknown;
   /** Answer to each frame; undefined says nothing. */
-  reply?: (frame: unknown) => string | undefined;
+  reply?: (frame: unknown) => unknown;
   openAfterMs?: number;
+  /** Ends the connection so long after it opened. */
+  endsAfterMs?: number;
+  code?: number;
 }
 
 export const pong = (frame: unknown): string | undefined => (frame === 'ping' ? 'pong' : undefined);
+const mute = (): undefined => undefined;
 
 /** A node that serves: opens, greets, and answers what `reply` says. */
 export const accepts =
-  ({ greeting, reply = pong, openAfterMs = 2 * RTT }: Served = {}): Behaviour =>
+  ({ greeting, reply = pong, openAfterMs = 2 * RTT, endsAfterMs, code = 1006 }: Served = {}): Behaviour =>
   (socket) => {
     socket.reply = reply;
     setTimeout(() => {
       socket.serverOpens();
       if (greeting !== undefined) socket.serverSends(greeting, 0);
+      if (endsAfterMs !== undefined) setTimeout(() => socket.serverEnds(code, ''), endsAfterMs);
     }, openAfterMs);
   };
+
+/** A node that completes the upgrade and then says nothing. */
+export const opensMute = (served: Served = {}): Behaviour => accepts({ ...served, reply: mute });
 
 /** The first dial meets the first behaviour, and so on; the last one stays. */
 export const sequence = (...behaviours: Behaviour[]): Behaviour => {
@@ -46,7 +55,13 @@ export const sequence = (...behaviours: Behaviour[]): Behaviour => {
   return (socket) => behaviours[Math.min(next++, behaviours.length - 1)]!(socket);
 };
 
-/** The native WebSocket of the fake world. */
+/** Another behaviour per host name, for links that know several addresses. */
+export const byHost =
+  (hosts: Readonly<Record<string, Behaviour>>): Behaviour =>
+  (socket) =>
+    hosts[new URL(socket.url).hostname]!(socket);
+
+/** The native WebSocket of the fake world, as strict as a browser's. */
 export class FakeSocket extends EventTarget {
   static readonly CLOSING = 2;
   readyState = 0;
@@ -54,12 +69,16 @@ export class FakeSocket extends EventTarget {
   bufferedAmount = 0;
   extensions = '';
   readonly protocol: string;
+  /** What the server got, in order. */
   readonly received: unknown[] = [];
-  reply: (frame: unknown) => string | undefined = () => undefined;
+  reply: (frame: unknown) => unknown = mute;
   /** Packets vanish in both directions; nobody is told. */
   vanished = false;
   /** Extra one-way delay of what the server says, ms. */
   stallMs = 0;
+  /** Frames still arrive after our `close()`, as with `ws` in Node; a browser delivers none. */
+  hearsWhileClosing = false;
+  closedWith: { code: number; reason: string } | undefined;
 
   constructor(
     readonly world: World,
@@ -69,12 +88,13 @@ export class FakeSocket extends EventTarget {
     super();
     this.protocol = typeof protocols === 'string' ? protocols : (protocols?.[0] ?? '');
     world.sockets.push(this);
-    world.log.push(`dial ${world.sockets.length}`);
+    world.say(`dial ${world.sockets.length}`);
     world.behaviour(this);
   }
 
   send(frame: unknown): void {
-    if (this.readyState !== 1) throw new Error(`send in readyState ${this.readyState}`);
+    if (this.readyState === 0) throw new DOMException('still in CONNECTING state', 'InvalidStateError');
+    if (this.readyState !== 1) return; // discarded silently, as browsers do
     setTimeout(() => {
       if (this.vanished) return;
       this.received.push(frame);
@@ -85,11 +105,12 @@ export class FakeSocket extends EventTarget {
 
   close(code = 1005, reason = ''): void {
     if (this.readyState >= 2) return;
+    const connecting = this.readyState === 0;
     this.readyState = 2;
     this.closedWith = { code, reason };
-    if (!this.vanished) setTimeout(() => this.#end(code, reason, true), RTT);
+    if (connecting) setTimeout(() => this.#end(1006, '', false), 0);
+    else if (!this.vanished) setTimeout(() => this.#end(code, reason, true), RTT);
   }
-  closedWith: { code: number; reason: string } | undefined;
 
   serverOpens(): void {
     if (this.readyState !== 0) return;
@@ -98,21 +119,26 @@ export class FakeSocket extends EventTarget {
   }
 
   serverSends(data: unknown, afterMs = ONE_WAY): void {
-    setTimeout(() => {
-      if (!this.vanished && this.readyState === 1) this.dispatchEvent(new MessageEvent('message', { data }));
-    }, afterMs + this.stallMs);
+    const arrive = () => {
+      const open = this.readyState === 1 || (this.hearsWhileClosing && this.readyState === 2);
+      if (this.vanished || !open) return;
+      const binary = data instanceof ArrayBuffer && this.binaryType === 'blob' ? new Blob([data]) : data;
+      this.dispatchEvent(new MessageEvent('message', { data: binary }));
+    };
+    const ms = afterMs + this.stallMs;
+    if (ms > 0) setTimeout(arrive, ms);
+    else arrive();
   }
 
   /** The socket ends: FIN (1006), or a close frame with a code. */
   serverEnds(code = 1006, reason = ''): void {
-    if (this.vanished || this.readyState === 3) return;
-    if (code === 1006) this.dispatchEvent(new Event('error'));
-    this.#end(code, reason, code !== 1006);
+    if (!this.vanished) this.#end(code, reason, code !== 1006);
   }
 
   #end(code: number, reason: string, wasClean: boolean): void {
     if (this.readyState === 3) return;
     this.readyState = 3;
+    if (!wasClean) this.dispatchEvent(new Event('error'));
     this.dispatchEvent(Object.assign(new Event('close'), { code, reason, wasClean }));
   }
 }
@@ -120,66 +146,79 @@ export class FakeSocket extends EventTarget {
 /** A whole outside world in virtual time (vitest's fake timers): network, page, randomness, and a log of what happened. */
 export class World {
   readonly sockets: FakeSocket[] = [];
+  /** `'<ms since the world began> <what>'`: dials, DOM events and SDK events in the order they happened. */
   readonly log: string[] = [];
   readonly errors: unknown[] = [];
-  readonly fetches: { url: string; init: RequestInit | undefined }[] = [];
+  readonly fetches: { at: number; url: string; init: RequestInit | undefined }[] = [];
+  readonly reports: FailoverReport[] = [];
+  readonly measures: { name: string; start: number; end: number; detail: unknown }[] = [];
   readonly #page = new Map<PageEvent, Set<() => void>>();
+  #sleptMs = 0;
   behaviour: Behaviour = accepts();
   random = 0.5;
   online = true;
   visible = true;
-  timers = 0;
   fetchAnswer: ((url: string, init?: RequestInit) => Promise<Response>) | undefined;
   userAgent = '';
   readonly env: Env;
 
   constructor() {
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance', 'Date'] });
+    vi.useFakeTimers({
+      toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance', 'Date'],
+    });
     const world = this;
     this.env = {
-      now: () => performance.now(),
+      now: () => this.now,
       timeOrigin: 1_000_000,
       setTimeout: (fn, ms) => setTimeout(fn, ms),
       clearTimeout: (timer) => clearTimeout(timer as NodeJS.Timeout),
-      random: () => world.random,
+      random: () => this.random,
       WebSocket: class {
-        static readonly CLOSING = 2;
         constructor(url: string, protocols?: string | string[]) {
           return new FakeSocket(world, url, protocols) as never;
         }
       } as never,
-      get fetch() {
-        if (!world.fetchAnswer) return undefined;
-        return (input: unknown, init?: RequestInit) => {
-          world.fetches.push({ url: String(input), init });
-          return world.fetchAnswer!(String(input), init);
-        };
+      fetch: (input, init) => {
+        this.fetches.push({ at: this.now, url: String(input), init });
+        return this.fetchAnswer?.(String(input), init) ?? Promise.reject(new TypeError('fetch failed'));
       },
       get userAgent() {
         return world.userAgent;
       },
       baseUrl: 'https://app.example/',
-      measure: (name) => world.log.push(`measure ${name}`),
-      reportError: (error) => world.errors.push(error),
+      measure: (name, start, end, detail) => this.measures.push({ name, start, end, detail }),
+      reportError: (error) => this.errors.push(error),
       page: {
-        online: () => world.online,
-        visible: () => world.visible,
+        online: () => this.online,
+        visible: () => this.visible,
         on: (event, fn) => {
-          if (!world.#page.has(event)) world.#page.set(event, new Set());
-          world.#page.get(event)!.add(fn);
-          return () => void world.#page.get(event)!.delete(fn);
+          if (!this.#page.has(event)) this.#page.set(event, new Set());
+          this.#page.get(event)!.add(fn);
+          return () => void this.#page.get(event)!.delete(fn);
         },
       },
     };
   }
 
-  /** Listeners on page events still registered. */
-  get listeners(): number {
-    return [...this.#page.values()].reduce((sum, set) => sum + set.size, 0);
+  get now(): number {
+    return performance.now() + this.#sleptMs;
+  }
+
+  say(text: string): void {
+    this.log.push(`${Math.round(this.now)} ${text}`);
   }
 
   get last(): FakeSocket {
     return this.sockets.at(-1)!;
+  }
+
+  /** What a link that has ended must not leave behind. */
+  get left(): { timers: number; listeners: number; sockets: number } {
+    return {
+      timers: vi.getTimerCount(),
+      listeners: [...this.#page.values()].reduce((sum, set) => sum + set.size, 0),
+      sockets: this.sockets.filter(({ readyState }) => readyState < 2).length,
+    };
   }
 
   page(event: PageEvent): void {
@@ -191,6 +230,16 @@ export class World {
     return vi.advanceTimersByTimeAsync(ms);
   }
 
+  /** The page is blocked, or the device asleep, for so long: the clock goes on, no timer fires and no frame is heard. */
+  sleep(ms: number): void {
+    this.#sleptMs += ms;
+  }
+
+  /** Log since the last look at it. */
+  story(): string[] {
+    return this.log.splice(0);
+  }
+
   /** A link in this world, with everything it tells in `log`. */
   link(
     options: FailoverOptions = {},
@@ -198,20 +247,24 @@ export class World {
     protocols?: ProtocolSource,
   ): FailoverWebSocket {
     const ws = new FailoverWebSocket(url, protocols, { ...options, env: { ...this.env, ...options.env } });
-    const start = performance.now();
-    const at = () => Math.round(performance.now() - start);
-    const say = (text: string) => this.log.push(`${at()} ${text}`);
+    const say = (text: string) => this.say(text);
     ws.on('status', (status) => say(`status ${status.name}`));
     ws.on('attempt', (attempt) => say(`attempt ${attempt.outcome}`));
     ws.on('down', (failure) => say(`down ${failure.kind}`));
     ws.on('up', ({ first }) => say(first ? 'up first' : 'up'));
-    ws.on('suspect', () => say('suspect'));
-    ws.on('failover', (report) => say(`failover ${report.cause}`));
+    ws.on('suspect', ({ silentMs }) => say(`suspect after ${silentMs}`));
+    ws.on('drain', ({ spreadMs }) => say(`drain spread ${spreadMs}`));
+    ws.on('failover', (report) => {
+      this.reports.push(report);
+      say(`failover ${report.cause}`);
+    });
     ws.on('warning', (warning) => say(`warning ${warning.kind}`));
+    ws.on('overflow', ({ messages, bytes }) => say(`overflow ${messages} ${bytes}`));
     ws.on('giveup', (error) => say(`giveup ${error.kind}`));
     ws.addEventListener('open', () => say('open'));
-    ws.addEventListener('message', (event) => say(`message ${String((event as MessageEvent).data)}`));
-    ws.addEventListener('close', (event) => say(`close ${(event as CloseEvent).code}`));
+    ws.addEventListener('message', (event) => say(`message ${String(event.data)}`));
+    ws.addEventListener('error', () => say('error'));
+    ws.addEventListener('close', (event) => say(`close ${event.code}`));
     return ws;
   }
 

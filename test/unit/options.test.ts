@@ -1,0 +1,190 @@
+import { describe, expect, test } from 'vitest';
+import { badOption, FailoverError, isFailoverError, show } from '../../src/core/errors.ts';
+import { resolveOptions, type FailoverOptions } from '../../src/core/options.ts';
+import { POLICIES, POLICY_LIMITS, type ReconnectPolicy } from '../../src/core/policies.ts';
+
+test('the defaults are those of the docs', () => {
+  const { env, ...rest } = resolveOptions();
+  expect(env.now()).toBeGreaterThan(0);
+  expect(rest).toEqual({
+    policy: POLICIES.balanced,
+    heartbeat: false,
+    hedge: true,
+    probe: { url: undefined, crossOrigin: false, timeoutMs: 3_000 },
+    queue: { maxBytes: 1_048_576, maxMessages: 1_000, overflow: 'throw' },
+    handshake: undefined,
+    identify: undefined,
+    replayed: undefined,
+    serverNotices: false,
+    perConnectionEvents: false,
+  });
+});
+
+test('undefined is as good as not given', () => {
+  const given = {
+    policy: undefined,
+    heartbeat: undefined,
+    hedge: undefined,
+    probe: undefined,
+    queue: undefined,
+    events: undefined,
+    env: undefined,
+  } as unknown as FailoverOptions;
+  const { env: _, ...rest } = resolveOptions(given);
+  const { env: _e, ...defaults } = resolveOptions({});
+  expect(rest).toEqual(defaults);
+});
+
+describe('policies', () => {
+  test.each(['fast', 'balanced', 'frugal'] as const)('the preset %s keeps its own limits', (name) => {
+    const policy = POLICIES[name];
+    for (const [field, [min, max]] of Object.entries(POLICY_LIMITS)) {
+      const value = policy[field as keyof ReconnectPolicy];
+      expect(value, field).toBeGreaterThanOrEqual(min);
+      expect(value, field).toBeLessThanOrEqual(max);
+    }
+    expect(resolveOptions({ policy: name }).policy).toEqual(policy);
+  });
+
+  test('values are laid over balanced, or over the preset they name', () => {
+    expect(resolveOptions({ policy: { capMs: 7_000 } }).policy).toEqual({
+      ...POLICIES.balanced,
+      capMs: 7_000,
+    });
+    const policy = {
+      preset: 'fast',
+      maxAttempts: 3,
+      baseMs: undefined,
+    } as unknown as FailoverOptions['policy'];
+    expect(resolveOptions({ policy }).policy).toEqual({ ...POLICIES.fast, maxAttempts: 3 });
+  });
+
+  test('what was validated cannot change afterwards', () => {
+    const policy = { capMs: 7_000 };
+    const resolved = resolveOptions({ policy });
+    policy.capMs = -1;
+    expect(resolved.policy.capMs).toBe(7_000);
+    expect([Object.isFrozen(resolved), Object.isFrozen(resolved.policy)]).toEqual([true, true]);
+    expect(POLICIES.balanced.capMs).toBe(10_000);
+  });
+});
+
+describe('a bad value is a RangeError that names the option and the value', () => {
+  const message = () => 'x';
+  test.each<[option: string, value: string, options: unknown]>([
+    ['options', 'null', null],
+    ['options', '7', 7],
+    ['policy', '"quick"', { policy: 'quick' }],
+    ['policy', '"__proto__"', { policy: '__proto__' }],
+    ['policy', '"constructor"', { policy: { preset: 'constructor' } }],
+    ['policy.capMs', '"1000"', { policy: { capMs: '1000' } }],
+    ['policy.capMs', '0', { policy: { capMs: 0 } }],
+    ['policy.capMs', 'Infinity', { policy: { capMs: Infinity } }],
+    ['policy.capMs', 'NaN', { policy: { capMs: NaN } }],
+    ['policy.capMs', 'null', { policy: { capMs: null } }],
+    // Spread is for crowds that were announced: a lone client is never held back by more than 20 ms.
+    ['policy.spreadMs', '21', { policy: { spreadMs: 21 } }],
+    ['policy.fastAttempts', '0', { policy: { fastAttempts: 0 } }],
+    ['policy.fastAttempts', '51', { policy: { fastAttempts: 51 } }],
+    ['policy.dialsPerMinute', '0', { policy: { dialsPerMinute: 0 } }],
+    ['policy.maxAttempts', '0', { policy: { maxAttempts: 0 } }],
+    ['policy.deadlineFloorMs', '49', { policy: { deadlineFloorMs: 49 } }],
+    ['policy.deadlineFloorMs', '900', { policy: { deadlineFloorMs: 900, deadlineCapMs: 800 } }],
+    ['policy.replyFloorMs', '6000', { policy: { replyFloorMs: 6_000 } }],
+    ['policy.baseMs', '20000', { policy: { baseMs: 20_000 } }],
+    ['heartbeat', 'true', { heartbeat: true }],
+    ['heartbeat', 'null', { heartbeat: null }],
+    ['heartbeat', '"ping"', { heartbeat: 'ping' }],
+    ['heartbeat', undefined as never, { heartbeat: {} }],
+    ['heartbeat', undefined as never, { heartbeat: { message: null } }],
+    ['heartbeat.isReply', '"pong"', { heartbeat: { message, isReply: 'pong' } }],
+    ['heartbeat.expectEveryMs', '49', { heartbeat: { expectEveryMs: 49 } }],
+    ['heartbeat.expectEveryMs', '"5s"', { heartbeat: { expectEveryMs: '5s' } }],
+    ['hedge', '"yes"', { hedge: 'yes' }],
+    ['hedge', '1', { hedge: 1 }],
+    ['probe', 'true', { probe: true }],
+    ['probe', '"/up"', { probe: '/up' }],
+    ['probe.crossOrigin', '1', { probe: { crossOrigin: 1 } }],
+    ['probe.timeoutMs', '0', { probe: { timeoutMs: 0 } }],
+    ['probe.timeoutMs', '60001', { probe: { timeoutMs: 60_001 } }],
+    ['queue', 'null', { queue: null }],
+    ['queue.maxBytes', '-1', { queue: { maxBytes: -1 } }],
+    ['queue.maxMessages', 'NaN', { queue: { maxMessages: NaN } }],
+    ['queue.overflow', '"drop"', { queue: { overflow: 'drop' } }],
+    ['handshake', '{}', { handshake: '{}' }],
+    ['identify', '7', { identify: 7 }],
+    ['replayed', 'null', { replayed: null }],
+    ['serverNotices', '"on"', { serverNotices: 'on' }],
+    ['events', '"all"', { events: 'all' }],
+  ])('%s %s', (option, value, options) => {
+    const resolve = () => resolveOptions(options as FailoverOptions);
+    expect(resolve).toThrow(RangeError);
+    expect(resolve).toThrow(option);
+    if (value !== undefined && value !== '{}') expect(resolve).toThrow(`got ${value}`);
+  });
+
+  test('a field that does not exist is named, so that a misspelling is found', () => {
+    const resolve = () => resolveOptions({ policy: { capMS: 5 } } as never);
+    expect(resolve).toThrow(RangeError);
+    expect(resolve).toThrow('capMS');
+  });
+});
+
+describe('errors', () => {
+  test('keep kind, message and cause', () => {
+    const cause = new Error('why');
+    const error = new FailoverError('timeout', 'too late', { cause });
+    expect(error).toMatchObject({ name: 'FailoverError', kind: 'timeout', message: 'too late', cause });
+    expect(error).toBeInstanceOf(Error);
+  });
+
+  test.each([
+    ['one of ours', new FailoverError('closed', 'x'), true],
+    ['one of another copy', Object.assign(new Error('x'), { name: 'FailoverError', kind: 'closed' }), true],
+    ['another error', new Error('x'), false],
+    ['one without kind', Object.assign(new Error('x'), { name: 'FailoverError' }), false],
+    ['no error', { name: 'FailoverError', kind: 'closed' }, false],
+    ['nothing', undefined, false],
+  ])('are recognised: %s', (_, error, expected) => {
+    expect(isFailoverError(error)).toBe(expected);
+  });
+
+  test('values are shown short', () => {
+    expect(show('a"b')).toBe('"a\\"b"');
+    expect(show('x'.repeat(500))).toHaveLength(80);
+    expect(show(undefined)).toBe('undefined');
+    expect(badOption('a.b', 5, 'a string').message).toBe('a.b: expected a string, got 5');
+  });
+
+  // `show` is documented never to throw, and shows what the app's own callbacks threw.
+  test.fails('showing an object without prototype does not throw', () => {
+    show(Object.create(null));
+  });
+  test.fails('showing an object whose toString throws does not throw', () => {
+    show({ toString: () => new Error('no') });
+  });
+  test('showing a symbol does not throw', () => {
+    expect(show(Symbol('s'))).toBe('Symbol(s)');
+  });
+});
+
+describe('bad values that are let through today', () => {
+  // Each should be a RangeError naming the option.
+  const bad: [option: string, options: unknown][] = [
+    ['policy', { policy: null }], // TypeError of a destructuring that names nothing
+    ['policy', { policy: 5 }], // taken for {}
+    ['policy', { policy: true }],
+    ['probe', { probe: null }], // taken for false
+    ['probe.url', { probe: { url: 7 } }],
+    ['probe.url', { probe: { url: 'http://' } }], // rejects inside `probe`, which never rejects
+    ['env', { env: null }],
+    ['env', { env: 'browser' }],
+  ];
+  for (const [option, options] of bad) {
+    test.fails(`${option}: ${JSON.stringify(options)}`, () => {
+      const resolve = () => resolveOptions(options as FailoverOptions);
+      expect(resolve).toThrow(RangeError);
+      expect(resolve).toThrow(option);
+    });
+  }
+});
