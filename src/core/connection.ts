@@ -27,6 +27,7 @@ export interface ConnectionEnd {
 
 /** One socket from its dial to its end: handshake, what was heard and sent on it, which node it leads to. */
 export interface Connection extends Liveness {
+  readonly where: Where;
   readonly socket: Socket;
   openedAt: number | undefined;
   /** Through its handshake. */
@@ -45,7 +46,7 @@ export interface Connection extends Liveness {
 
 export function connect(
   dialler: Dialler,
-  { url, protocols }: Where,
+  where: Where,
   { env, handshake }: ResolvedOptions,
   on: ConnectionHandlers,
 ): Connection {
@@ -93,7 +94,7 @@ export function connect(
     for (const event of inbox.splice(0)) if (!over) on.frame(event);
   };
 
-  const socket = dialler.dial(url, protocols, {
+  const socket = dialler.dial(where.url, where.protocols, {
     open() {
       connection.openedAt = connection.heardAt = env.now();
       on.opened();
@@ -114,6 +115,7 @@ export function connect(
     end: (code, reason, wasClean, error) => end({ code, reason, wasClean, error }),
   });
   const connection: Connection = {
+    where,
     socket,
     openedAt: undefined,
     shaken: false,

@@ -11,6 +11,10 @@ export interface Engine {
    * and stops at 6 for the whole browser, so one page must stay well below.
    */
   readonly freeAbandons: number;
+  /** With so many abandoned nothing is dialled until the engine has forgotten one. */
+  readonly maxAbandons: number;
+  /** A dial that hung so long was given up by the engine itself, which counts as abandoned, ms. */
+  readonly openTimeoutMs: number;
 }
 
 /** Handshakes of this link in the engine's memory: Chromium counts the current and the previous 2-minute period. */
@@ -26,12 +30,15 @@ export interface DialHistory {
 /** Two of Chromium's 2-minute periods. */
 export const ENGINE_MEMORY_MS = 240_000;
 
+/** Engines that free an abandoned handshake at once. */
+const patient = { freeAbandons: Infinity, maxAbandons: Infinity, openTimeoutMs: Infinity };
+
 const chromium: Engine = {
   name: 'chromium',
   // services/network/websocket_throttler.cc: rand(1000..5000) · 2^min(p + f/(s+1), 16) / 65536, p = this one pending
   addedDelayMs: ({ failures, opens }) =>
     (5_000 * 2 ** Math.min(1 + Math.floor(failures / (opens + 1)), 16)) / 65_536,
-  freeAbandons: Infinity,
+  ...patient,
 };
 
 const firefox: Engine = {
@@ -40,9 +47,11 @@ const firefox: Engine = {
   addedDelayMs: ({ failuresInRow, freshPath }) =>
     freshPath || failuresInRow < 1 ? 0 : Math.min(400 * 1.5 ** (failuresInRow - 1), 60_000),
   freeAbandons: 3,
+  maxAbandons: 5,
+  openTimeoutMs: 20_000, // network.websocket.timeout.open
 };
 
-const webkit: Engine = { name: 'webkit', addedDelayMs: () => 0, freeAbandons: Infinity };
+const webkit: Engine = { name: 'webkit', addedDelayMs: () => 0, ...patient };
 const other: Engine = { ...webkit, name: 'other' };
 
 export function engineOf(userAgent: string): Engine {

@@ -29,7 +29,16 @@ export type WebSocketConstructor = new (url: string, protocols?: string | string
 
 /** What happens to the page, as far as a link cares. */
 export type PageEvent =
-  'online' | 'offline' | 'visible' | 'hidden' | 'hide' | 'restored' | 'resume' | 'active';
+  | 'online'
+  | 'offline'
+  /** Visible again. */
+  | 'visible'
+  /** Back from the back/forward cache. */
+  | 'restored'
+  /** Awake again after the browser froze it. */
+  | 'resume'
+  /** Touched by its user. */
+  | 'active';
 
 export interface Page {
   /** What the browser says. Its `false` is only believed until a dial succeeds. */
@@ -39,35 +48,28 @@ export interface Page {
   on(event: PageEvent, fn: () => void): () => void;
 }
 
-/** DOM event behind each page event; `pageshow` counts only when the page came back from the back/forward cache. */
-const DOM_EVENTS: Record<
-  PageEvent,
-  readonly [type: string, on: 'window' | 'document', when?: (e: Event) => boolean]
-> = {
-  online: ['online', 'window'],
-  offline: ['offline', 'window'],
-  visible: ['visibilitychange', 'document', () => document.visibilityState === 'visible'],
-  hidden: ['visibilitychange', 'document', () => document.visibilityState === 'hidden'],
-  hide: ['pagehide', 'window'],
-  restored: ['pageshow', 'window', (e) => (e as PageTransitionEvent).persisted],
-  resume: ['resume', 'document'],
-  active: ['pointerdown', 'window'],
+/** The DOM's name of a page event where it is another. */
+const DOM_TYPES: Partial<Record<PageEvent, string>> = {
+  visible: 'visibilitychange',
+  restored: 'pageshow',
+  active: 'pointerdown',
 };
 
 /** The environment of a browser page; outside one (Node, workers) whatever is missing is simply absent. */
 export function browserEnv(): Env {
-  const hasDocument = typeof document !== 'undefined';
+  const world: Partial<typeof globalThis> = globalThis;
+  const visible = () => world.document?.visibilityState !== 'hidden';
   return {
     now: () => performance.now(),
     timeOrigin: performance.timeOrigin,
     setTimeout: (fn, ms) => setTimeout(fn, ms),
     clearTimeout: (timer) => clearTimeout(timer as number),
     random: () => Math.random(),
-    WebSocket: globalThis.WebSocket,
+    WebSocket: world.WebSocket,
     // Bound: a bare reference to fetch throws "Illegal invocation" when called as a method of another object.
-    fetch: typeof fetch === 'function' ? (input, init) => fetch(input, init) : undefined,
-    userAgent: typeof navigator === 'undefined' ? '' : navigator.userAgent,
-    baseUrl: typeof location === 'undefined' ? undefined : location.href,
+    fetch: world.fetch?.bind(world),
+    userAgent: world.navigator?.userAgent ?? '',
+    baseUrl: world.location?.href,
     measure(name, start, end, detail) {
       // Engines without User Timing level 3 throw on the options object; the span is a courtesy, never a failure.
       try {
@@ -76,25 +78,25 @@ export function browserEnv(): Env {
         /* no timeline here */
       }
     },
-    reportError(error) {
-      if (typeof reportError === 'function') reportError(error);
-      else
+    reportError:
+      world.reportError?.bind(world) ??
+      ((error) =>
         queueMicrotask(() => {
           throw error;
-        });
-    },
+        })),
     page: {
-      online: () => typeof navigator === 'undefined' || navigator.onLine !== false,
-      visible: () => !hasDocument || document.visibilityState !== 'hidden',
+      online: () => world.navigator?.onLine !== false,
+      visible,
       on(event, fn) {
-        if (!hasDocument) return () => {};
-        const [type, on, when] = DOM_EVENTS[event];
-        const target = on === 'window' ? window : document;
         const listener = (e: Event) => {
-          if (!when || when(e)) fn();
+          const wanted =
+            event === 'visible' ? visible() : event !== 'restored' || (e as PageTransitionEvent).persisted;
+          if (wanted) fn();
         };
-        target.addEventListener(type, listener, { passive: true });
-        return () => target.removeEventListener(type, listener);
+        const type = DOM_TYPES[event] ?? event;
+        // Capturing at the window sees the document's events too, also those that do not bubble (`resume`).
+        world.addEventListener?.(type, listener, true);
+        return () => world.removeEventListener?.(type, listener, true);
       },
     },
   };

@@ -1,8 +1,7 @@
 import { EventEmitter } from 'eventemitter3';
-import type { Connection } from './connection.ts';
 import { FailoverError, show } from './errors.ts';
 import type { FailoverEvents, Stats, Status } from './events.ts';
-import { closeEvent, messageEvent } from './dom-events.ts';
+import { closeEvent, messageEvent, type CloseDetail } from './dom-events.ts';
 import { createLink, type Link } from './link.ts';
 import {
   resolveOptions,
@@ -101,7 +100,8 @@ export class FailoverWebSocket extends EventTarget {
       else this.#unsent.add(key);
     });
     this.#link = createLink(this.#options, this.#target, {
-      adopted: (connection) => this.#adopted(connection),
+      dialled: (socket) => socket.setBinaryType(this.#binaryType),
+      adopted: () => this.#adopted(),
       frame: (event) => this.dispatchEvent(messageEvent(event)),
       released: () => {
         for (const key of this.#unsent) this.#sendEntry(key);
@@ -110,9 +110,7 @@ export class FailoverWebSocket extends EventTarget {
       },
       lost: (end) => {
         this.#opened = false;
-        if (!perConnectionEvents) return;
-        this.dispatchEvent(new Event('error'));
-        this.dispatchEvent(closeEvent(end));
+        if (perConnectionEvents) this.#dispatchClose(end);
       },
       closed: (end) => this.#closed(end),
       changed: () => this.#changed(),
@@ -137,16 +135,16 @@ export class FailoverWebSocket extends EventTarget {
   }
 
   get protocol(): string {
-    return this.#link.current()?.socket.native()?.protocol ?? '';
+    return this.#native?.protocol ?? '';
   }
 
   get extensions(): string {
-    return this.#link.current()?.socket.native()?.extensions ?? '';
+    return this.#native?.extensions ?? '';
   }
 
   /** Bytes waiting in our queue and in the engine's. */
   get bufferedAmount(): number {
-    return this.#queue.bytes + (this.#link.current()?.socket.native()?.bufferedAmount ?? 0);
+    return this.#queue.bytes + (this.#native?.bufferedAmount ?? 0);
   }
 
   get binaryType(): BinaryType {
@@ -230,6 +228,10 @@ export class FailoverWebSocket extends EventTarget {
     ): void;
   };
 
+  get #native(): WebSocket | undefined {
+    return this.#link.current()?.socket.native();
+  }
+
   /** May a frame go straight to the socket, with none waiting that must go before it? */
   get #direct(): boolean {
     return this.#link.usable() && this.#opened && (this.#greeting || this.#queue.messages === 0);
@@ -251,8 +253,7 @@ export class FailoverWebSocket extends EventTarget {
     return guarded;
   }
 
-  #adopted(connection: Connection): number {
-    connection.socket.setBinaryType(this.#binaryType);
+  #adopted(): number {
     this.#opened = true;
     this.#greeting = true;
     this.#unsent.clear();
@@ -289,7 +290,7 @@ export class FailoverWebSocket extends EventTarget {
     this.#link.send(frame);
   }
 
-  #closed(end: { code: number; reason: string; wasClean: boolean; error?: unknown }): void {
+  #closed(end: CloseDetail): void {
     const discarded = this.#queue.clear();
     if (discarded) {
       const message = `${discarded} frames that waited for a connection were discarded by close()`;
@@ -297,6 +298,10 @@ export class FailoverWebSocket extends EventTarget {
     }
     this.#done = true;
     this.#opened = false;
+    this.#dispatchClose(end);
+  }
+
+  #dispatchClose(end: CloseDetail): void {
     if (!end.wasClean) this.dispatchEvent(new Event('error'));
     this.dispatchEvent(closeEvent(end));
   }
@@ -318,23 +323,17 @@ export class FailoverWebSocket extends EventTarget {
 }
 
 // `onopen` and its like, as WebSocket has them: one replaceable listener each, called in the order it was first set.
-for (const type of ['open', 'message', 'error', 'close'] as const) {
-  const slots = new WeakMap<FailoverWebSocket, { handler: DomHandler<Event> }>();
+for (const type of ['open', 'message', 'error', 'close']) {
+  const handlers = new WeakMap<FailoverWebSocket, DomHandler<Event>>();
   Object.defineProperty(FailoverWebSocket.prototype, `on${type}`, {
     configurable: true,
     enumerable: true,
     get(this: FailoverWebSocket) {
-      return slots.get(this)?.handler ?? null;
+      return handlers.get(this) ?? null;
     },
-    set(this: FailoverWebSocket, value: unknown) {
-      const handler = typeof value === 'function' ? (value as DomHandler<Event>) : null;
-      let slot = slots.get(this);
-      if (!slot) {
-        const made = { handler };
-        slots.set(this, (slot = made));
-        this.addEventListener(type, (event) => made.handler?.call(this, event));
-      }
-      slot.handler = handler;
+    set(this: FailoverWebSocket, handler: DomHandler<Event>) {
+      if (!handlers.has(this)) this.addEventListener(type, (event) => handlers.get(this)?.call(this, event));
+      handlers.set(this, typeof handler === 'function' ? handler : null);
     },
   });
 }

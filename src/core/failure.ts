@@ -39,34 +39,26 @@ export type Phase = 'dialling' | 'open';
  * Classifies the end of a socket: by phase first, then by code. Before `open` the code says nothing (every cause is 1006,
  * or 1015 in Firefox for TLS); after it the code is the server's word, except in WebKit, which shows 1012/1013 as 1006.
  */
-export function classifyClose(phase: Phase, code: number, reason: string): Failure {
-  return { kind: phase === 'dialling' ? 'refused' : closeKind(code), code, reason };
-}
+export const classifyClose = (phase: Phase, code: number, reason: string): Failure => ({
+  kind: phase === 'dialling' ? 'refused' : (CLOSE_KINDS[code] ?? 'closed'),
+  code,
+  reason,
+});
 
-function closeKind(code: number): FailureKind {
-  switch (code) {
-    case 1001: // going away: server shutting down, RFC 6455 7.4.1
-    case 1012: // service restart, IANA registry
-      return 'drain';
-    case 1013: // try again later, IANA registry
-      return 'overloaded';
-    case 1000: // a normal close is still no wish of the app's: it will dial again
-    case 1002: // protocol error
-    case 1003: // unsupported data
-    case 1007: // invalid payload
-    case 1008: // policy violation: often, not reliably, authorisation
-    case 1009: // message too big
-    case 1010: // missing extension
-      return 'closed';
-    case 1006: // no close frame
-    case 1011: // internal error
-    case 1014: // bad gateway
-    case 1015: // TLS
-      return 'lost';
-    default:
-      return code >= 3000 && code <= 4999 ? 'closed' : 'lost';
-  }
-}
+/**
+ * Codes that say more than "closed" (RFC 6455 7.4, IANA registry). The rest is an orderly end and no wish of the app's, so
+ * it is dialled again: 1000 normal, 1002, 1003, 1007, 1009, 1010 protocol faults, 1005 no code, 1008 policy (often, not
+ * reliably, authorisation), 3000–4999 the app's own.
+ */
+const CLOSE_KINDS: Partial<Record<number, FailureKind>> = {
+  1001: 'drain', // going away
+  1006: 'lost', // no close frame
+  1011: 'lost', // internal error
+  1012: 'drain', // service restart
+  1013: 'overloaded', // try again later
+  1014: 'lost', // bad gateway
+  1015: 'lost', // TLS
+};
 
 /** Did this dial fail fast, that is, did somebody answer? Then a later hang is probably a survivor's queue (DESIGN 3). */
 export const failedFast = (kind: FailureKind): boolean => kind === 'refused' || kind === 'overloaded';

@@ -132,8 +132,8 @@ export function createHeart(
     heard(connection, data) {
       const own = isReply(data);
       const { ping: asked } = connection;
+      if (asked || !active()) answered = true;
       if (asked) {
-        answered = true;
         // Any frame is life and takes the ping off the clock; only the answer to it is a measure of the round trip, and
         // proves that what was sent before it has arrived.
         if (own !== false) {

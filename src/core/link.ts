@@ -7,16 +7,18 @@ import { createHeart } from './heart.ts';
 import { parseNotice } from './notices.ts';
 import type { Frame, ResolvedOptions } from './options.ts';
 import { probe } from './probe.ts';
-import type { AttemptReport } from './report.ts';
-import { createDialler } from './socket.ts';
+import type { AttemptReport, FailoverReport } from './report.ts';
+import { createDialler, type Socket } from './socket.ts';
 import { newMachine, transition, type Effect, type LinkEvent, type State } from './state.ts';
-import { addChapter, newStory, tellStory, type Story } from './story.ts';
+import { addChapter, newStory, type Story } from './story.ts';
 import { redact, type Target, type Where } from './target.ts';
 
 /** What the link tells its owner. */
 export interface LinkHooks {
-  /** `connection` is current now: replay, dispatch `open`, flush. Returns how many queued frames went. */
-  adopted(connection: Connection): number;
+  /** A socket is under way. */
+  dialled(socket: Socket): void;
+  /** There is a new current connection: replay, dispatch `open`, flush. Returns how many queued frames went. */
+  adopted(): number;
   /** A frame from the current connection. */
   frame(event: MessageEvent): void;
   /** Frames held back while the link was suspect may go out. */
@@ -53,7 +55,7 @@ interface Attempt {
   readonly waitedMs: number;
   readonly deadlineMs: number;
   readonly abort: AbortController;
-  url: string;
+  where: Where | undefined;
   connection: Connection | undefined;
 }
 
@@ -82,11 +84,13 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
   let timer: unknown;
   /** Ends the wait for the peer's close frame; set from `close()` on. */
   let finish: ((end: ConnectionEnd) => void) | undefined;
+  /** When the connection that is being given up was last heard. */
+  let lastHeardAt = 0;
   /** How the current connection ended, for the `close` event. */
   let lastEnd: ConnectionEnd | undefined;
 
   const heart = createHeart(options, {
-    current: () => current,
+    current: () => (finish ? undefined : current),
     silent: (silentMs) => dispatch({ type: 'silent', failure: failure('silent'), silentMs }),
     off() {
       warn('heartbeat-unanswered', 'no heartbeat was ever answered: switched off, a hang is now invisible');
@@ -106,6 +110,16 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
 
   function wake(): void {
     dispatch({ type: 'wake' });
+  }
+
+  const unixNow = () => env.timeOrigin + env.now();
+
+  /** A connection is being given up: from here on everything belongs to the report. */
+  function begin(cause: FailureKind, detectedAfterMs: number): void {
+    target.failed(current?.where);
+    if (story) return;
+    lastHeardAt = current?.heardAt ?? env.now();
+    story = newStory(cause, unixNow(), detectedAfterMs, current);
   }
 
   function warn(kind: WarningKind, message: string, detail?: unknown): void {
@@ -160,7 +174,7 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
         heart.beat();
         break;
       case 'release':
-        story = undefined;
+        if (effect.was === 'proven') story = undefined;
         counts.hedgesCancelled += 1;
         heart.beat();
         hooks.released();
@@ -170,11 +184,11 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
         break;
       case 'suspect':
         counts.suspicions += 1;
-        story ??= newStory(failure('silent'), env.now(), effect.silentMs, current);
+        begin('silent', effect.silentMs);
         emit('suspect', { silentMs: effect.silentMs });
         break;
       case 'drain':
-        story = newStory(effect.failure, env.now(), 0, current);
+        begin(effect.failure.kind, 0);
         if (effect.failure.kind === 'drain') emit('drain', { spreadMs: effect.spreadMs });
         break;
       case 'proven':
@@ -204,7 +218,7 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
       waitedMs,
       deadlineMs,
       abort,
-      url: '',
+      where: undefined,
       connection: undefined,
     };
     attempt = mine;
@@ -230,7 +244,7 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
 
   function connectTo(mine: Attempt, where: Where): void {
     if (attempt !== mine) return;
-    mine.url = where.url;
+    mine.where = where;
     deadline(mine, mine.deadlineMs, 'timeout');
     const connection = connect(dialler, where, options, {
       opened() {
@@ -254,6 +268,7 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
       },
     });
     mine.connection = connection;
+    hooks.dialled(connection.socket);
   }
 
   /** Open and through its handshake. Beside a connection that still serves it takes over only when it has answered. */
@@ -269,9 +284,10 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
 
   function attemptFailed(mine: Attempt, why: Failure, abandoned = false): void {
     counts.dialFailures += 1;
-    target.failed();
+    target.failed(mine.where);
     giveUp(mine, why.kind);
-    dispatch({ type: 'failed', failure: why, abandoned });
+    const hung = mine.connection !== undefined && env.now() - mine.startedAt >= engine.openTimeoutMs;
+    dispatch({ type: 'failed', failure: why, abandoned: abandoned || hung });
   }
 
   function giveUp(mine: Attempt, outcome: AttemptReport['outcome']): void {
@@ -284,7 +300,7 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
 
   function record(mine: Attempt, outcome: AttemptReport['outcome']): AttemptReport {
     const report = Object.freeze({
-      url: redact(mine.url),
+      url: redact(mine.where?.url),
       startedAt: env.timeOrigin + mine.startedAt,
       waitedMs: mine.waitedMs,
       durationMs: env.now() - mine.startedAt,
@@ -316,8 +332,8 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
     retire();
     current = connection;
     const report = record(mine, 'open');
-    if (story) story.upAt = env.now();
-    const flushed = hooks.adopted(connection);
+    if (story) story.upAfterMs = unixNow() - story.startedAt;
+    const flushed = hooks.adopted();
     if (story) story.queuedFlushed += flushed;
     emit('attempt', report);
     if (current !== connection || finish) return;
@@ -330,14 +346,15 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
   /** The current connection, if any, is no more; what it may not have delivered counts. */
   function retire(): void {
     if (!current) return;
-    if (story) story.unconfirmed += current.sent - current.confirmed;
+    lastHeardAt = current.heardAt;
+    if (story) story.unconfirmedSends += current.sent - current.confirmed;
     current.detach();
     current = undefined;
   }
 
   function drop(why: Failure): void {
     heart.stop();
-    story ??= newStory(why, env.now(), why.kind === 'silent' ? env.now() - current!.heardAt : 0, current);
+    begin(why.kind, why.kind === 'silent' ? env.now() - current!.heardAt : 0);
     retire();
     const end = lastEnd ?? { code: 1006, reason: '', wasClean: false };
     lastEnd = undefined;
@@ -393,10 +410,16 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
     const on = current!;
     story = undefined;
     if (!of) return;
+    of.downMs = Math.max(0, (on.firstHeardAt ?? on.openedAt!) - lastHeardAt);
     void hooks.replayed().then((replayed) => {
-      const report = tellStory(of, on, env.now(), replayed, env.timeOrigin);
+      of.replayMs = unixNow() - of.startedAt - of.upAfterMs;
+      of.replayed = replayed;
+      if (on.node !== undefined) of.toNode = on.node;
+      Object.freeze(of.attempts);
+      Object.freeze(of.probes);
+      const report: FailoverReport = Object.freeze(of);
       counts.failovers += 1;
-      env.measure('failover', of.startedAt, env.now(), report);
+      env.measure('failover', of.startedAt - env.timeOrigin, env.now(), report);
       emit('failover', report);
     });
   }

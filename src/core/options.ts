@@ -122,97 +122,80 @@ export interface ResolvedOptions {
  * @throws RangeError naming the option and the value
  */
 export function resolveOptions(options: FailoverOptions = {}): ResolvedOptions {
-  if (options === null || typeof options !== 'object') throw badOption('options', options, 'an object');
-  const { heartbeat = false, probe = {}, handshake, identify, events = 'link', env } = options;
-  if (events !== 'link' && events !== 'per-connection') {
-    throw badOption('events', events, "'link' or 'per-connection'");
+  const given = check('options', options, isObject);
+  const { heartbeat = false, probe = {}, queue = {}, events = 'link' } = given;
+  if (heartbeat !== false) {
+    check('heartbeat', heartbeat, isObject);
+    if ('expectEveryMs' in heartbeat) {
+      check('heartbeat.expectEveryMs', heartbeat.expectEveryMs, between(50, 86_400_000));
+    } else {
+      check('heartbeat.message', heartbeat.message, (value) => value != null, 'a frame or a function');
+      check('heartbeat.isReply', heartbeat.isReply, isFunction);
+    }
   }
+  check('queue', queue, isObject);
+  const { maxBytes = 1_048_576, maxMessages = 1_000, overflow = 'throw' } = queue;
+  const { handshake, identify, replayed, hedge = true, serverNotices = false } = given;
   return Object.freeze({
-    policy: resolvePolicy(options.policy),
-    heartbeat: checkHeartbeat(heartbeat),
-    hedge: flag('hedge', options.hedge, true),
-    probe: resolveProbe(probe),
-    queue: resolveQueue(options.queue),
-    handshake: callback('handshake', handshake),
-    identify: callback('identify', identify),
-    serverNotices: flag('serverNotices', options.serverNotices, false),
-    perConnectionEvents: events === 'per-connection',
-    replayed: callback('replayed', options.replayed),
-    env: { ...browserEnv(), ...env },
+    policy: resolvePolicy(given.policy),
+    heartbeat,
+    hedge: check('hedge', hedge, isBoolean),
+    probe: probe && {
+      url: check('probe', probe, isObject).url,
+      crossOrigin: check('probe.crossOrigin', probe.crossOrigin ?? false, isBoolean),
+      timeoutMs: check('probe.timeoutMs', probe.timeoutMs ?? 3_000, between(50, 60_000)),
+    },
+    queue: {
+      maxBytes: check('queue.maxBytes', maxBytes, between(0, Infinity)),
+      maxMessages: check('queue.maxMessages', maxMessages, between(0, Infinity)),
+      overflow: check('queue.overflow', overflow, oneOf('throw', 'drop-oldest')),
+    },
+    handshake: check('handshake', handshake, isFunction),
+    identify: check('identify', identify, isFunction),
+    replayed: check('replayed', replayed, isFunction),
+    serverNotices: check('serverNotices', serverNotices, isBoolean),
+    perConnectionEvents: check('events', events, oneOf('link', 'per-connection')) === 'per-connection',
+    env: { ...browserEnv(), ...given.env },
   });
 }
 
 function resolvePolicy(policy: FailoverOptions['policy'] = 'balanced'): Readonly<ReconnectPolicy> {
   const { preset = 'balanced', ...own } = typeof policy === 'string' ? { preset: policy } : policy;
-  const base = Object.hasOwn(POLICIES, preset) ? POLICIES[preset] : undefined;
-  if (!base) throw badOption('policy', preset, Object.keys(POLICIES).join(', '));
-  const result: ReconnectPolicy = { ...base };
+  const result: ReconnectPolicy = { ...POLICIES[check('policy', preset, oneOf(...Object.keys(POLICIES)))] };
+  const names = oneOf(...Object.keys(POLICY_LIMITS));
   for (const [name, value] of Object.entries(own) as [keyof ReconnectPolicy, number | undefined][]) {
-    const limits = Object.hasOwn(POLICY_LIMITS, name) ? POLICY_LIMITS[name] : undefined;
-    if (!limits) throw badOption(`policy.${name}`, value, 'no such field');
-    if (value !== undefined) result[name] = number(`policy.${name}`, value, ...limits);
+    check('policy', name, names);
+    if (value !== undefined) result[name] = check(`policy.${name}`, value, between(...POLICY_LIMITS[name]));
   }
   for (const [low, high] of [
     ['deadlineFloorMs', 'deadlineCapMs'],
     ['replyFloorMs', 'replyCapMs'],
     ['baseMs', 'capMs'],
   ] as const) {
-    if (result[low] > result[high])
-      throw badOption(`policy.${low}`, result[low], `at most ${high} (${result[high]})`);
+    check(`policy.${low}`, result[low], between(0, result[high]));
   }
   return Object.freeze(result);
 }
 
-function checkHeartbeat(heartbeat: Heartbeat | false): Heartbeat | false {
-  if (heartbeat === false) return false;
-  if (heartbeat !== null && typeof heartbeat === 'object') {
-    if ('expectEveryMs' in heartbeat) {
-      number('heartbeat.expectEveryMs', heartbeat.expectEveryMs, 50, 86_400_000);
-      return heartbeat;
-    }
-    if (heartbeat.message != null) {
-      callback('heartbeat.isReply', heartbeat.isReply);
-      return heartbeat;
-    }
-  }
-  throw badOption('heartbeat', heartbeat, '{ message, isReply? }, { expectEveryMs } or false');
+/** Does the value hold? `wants` says in words what would. */
+interface Rule {
+  (value: unknown): boolean;
+  readonly wants?: string;
 }
 
-function resolveProbe(probe: ProbeOptions | false): ResolvedOptions['probe'] {
-  if (probe === false) return false;
-  if (probe === null || typeof probe !== 'object') throw badOption('probe', probe, 'an object or false');
-  return {
-    url: probe.url,
-    crossOrigin: flag('probe.crossOrigin', probe.crossOrigin, false),
-    timeoutMs: number('probe.timeoutMs', probe.timeoutMs ?? 3_000, 50, 60_000),
-  };
+function check<T>(option: string, value: T, rule: Rule, wants = rule.wants): T {
+  if (rule(value)) return value;
+  throw badOption(option, value, wants!);
 }
 
-function resolveQueue(queue: Partial<QueueOptions> = {}): QueueOptions {
-  if (queue === null || typeof queue !== 'object') throw badOption('queue', queue, 'an object');
-  const { maxBytes = 1_048_576, maxMessages = 1_000, overflow = 'throw' } = queue;
-  if (overflow !== 'throw' && overflow !== 'drop-oldest') {
-    throw badOption('queue.overflow', overflow, "'throw' or 'drop-oldest'");
-  }
-  return {
-    maxBytes: number('queue.maxBytes', maxBytes, 0, Infinity),
-    maxMessages: number('queue.maxMessages', maxMessages, 0, Infinity),
-    overflow,
-  };
-}
-
-function number(option: string, value: unknown, min: number, max: number): number {
-  if (typeof value === 'number' && value >= min && value <= max) return value;
-  throw badOption(option, value, `a number from ${min} to ${max}`);
-}
-
-function flag(option: string, value: unknown, fallback: boolean): boolean {
-  if (value === undefined) return fallback;
-  if (typeof value === 'boolean') return value;
-  throw badOption(option, value, 'true or false');
-}
-
-function callback<F>(option: string, value: F): F {
-  if (value === undefined || typeof value === 'function') return value;
-  throw badOption(option, value, 'a function');
-}
+const rule = (wants: string, holds: (value: unknown) => boolean): Rule => Object.assign(holds, { wants });
+const isObject = rule('an object', (value) => typeof value === 'object' && value !== null);
+const isBoolean = rule('true or false', (value) => typeof value === 'boolean');
+const isFunction = rule('a function', (value) => value === undefined || typeof value === 'function');
+const oneOf = (...values: string[]): Rule =>
+  rule(values.join(', '), (value) => values.includes(value as string));
+const between = (min: number, max: number): Rule =>
+  rule(
+    `a number from ${min} to ${max}`,
+    (value) => typeof value === 'number' && value >= min && value <= max,
+  );

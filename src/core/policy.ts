@@ -118,8 +118,11 @@ export function nextWait(
     // Cap first, then jitter: the other way round every client of a crowd waits exactly the same.
     wait = context.random * Math.min(policy.capMs, policy.baseMs * 2 ** Math.max(lane, 0));
   }
-  const missing = 1 - tokensAt(policy, memory, context.now);
-  return Math.max(wait, missing > 0 ? (missing * 60_000) / policy.dialsPerMinute : 0);
+  const { now, engine } = context;
+  const missing = 1 - tokensAt(policy, memory, now);
+  const leaked = recent(memory.abandonedAt, now);
+  const full = leaked.length >= engine.maxAbandons ? leaked[0]! + ENGINE_MEMORY_MS - now : 0;
+  return Math.max(wait, (missing * 60_000) / policy.dialsPerMinute, full);
 }
 
 /** So many deadlines of one outage stay short: a balancer with one dead half needs 7 dials in 1 of 100 outages. */
@@ -147,8 +150,10 @@ export function nextDeadline(
     failuresInRow: memory.failuresInRow,
     freshPath,
   });
-  const leaking = recent(memory.abandonedAt, now).length >= engine.freeAbandons;
-  if (outage.fastFailures > 0 || leaking) return cap + added;
+  // From here on only the engine itself may give up.
+  if (recent(memory.abandonedAt, now).length >= engine.freeAbandons)
+    return engine.openTimeoutMs * 1.25 + added;
+  if (outage.fastFailures > 0) return cap + added;
   const known = memory.connect;
   const usual = known
     ? overdueAfter({ smoothed: 2 * known.smoothed, variance: known.variance }, floor, cap)

@@ -1,5 +1,6 @@
 import type { Env } from './env.ts';
 import type { ResolvedOptions } from './options.ts';
+import { redact } from './target.ts';
 import type { ProbeReport, ProbeVerdict } from './report.ts';
 
 /** What the status of an HTTP answer says about the way to the app (FACTS: nginx, HAProxy, kamal-proxy, CDNs). */
@@ -27,10 +28,7 @@ export const ADVICE: Record<ProbeVerdict, string> = {
 
 /** The WebSocket URL over http(s), without the query, which may carry a token. */
 export function probeUrl(url: string): string {
-  const at = new URL(url);
-  at.protocol = at.protocol === 'wss:' ? 'https:' : 'http:';
-  at.search = at.hash = at.username = at.password = '';
-  return at.href;
+  return redact(url).replace(/^ws/, 'http');
 }
 
 /**

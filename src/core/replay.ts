@@ -1,50 +1,25 @@
 import { FailoverError } from './errors.ts';
 import type { Frame, QueueOptions } from './options.ts';
 
-/** What the app wants replayed on every new connection, in order of first `set`. Map-like; setting a key again keeps its place. */
-export class ReplayRegistry {
-  readonly #entries = new Map<unknown, Frame | (() => Frame)>();
+type Entry = Frame | (() => Frame);
+
+/**
+ * What the app wants replayed on every new connection, in order of first `set`. A Map whose `set` also sends the frame now if
+ * there is a connection; a function is asked anew each time. `delete` stops the replay; what was sent is not taken back.
+ */
+export class ReplayRegistry extends Map<unknown, Entry> {
   readonly #changed: (key: unknown) => void;
 
-  /** @param changed is told each key that was set, so that an open connection can send it at once */
+  /** @param changed is told each key that was set */
   constructor(changed: (key: unknown) => void) {
+    super();
     this.#changed = changed;
   }
 
-  get size(): number {
-    return this.#entries.size;
-  }
-
-  /** Sends the frame now if there is a connection, and again on every later one. A function is asked anew each time. */
-  set(key: unknown, frame: Frame | (() => Frame)): this {
-    this.#entries.set(key, typeof frame === 'function' ? frame : copyFrame(frame));
+  override set(key: unknown, entry: Entry): this {
+    super.set(key, typeof entry === 'function' ? entry : copyFrame(entry));
     this.#changed(key);
     return this;
-  }
-
-  get(key: unknown): Frame | (() => Frame) | undefined {
-    return this.#entries.get(key);
-  }
-
-  has(key: unknown): boolean {
-    return this.#entries.has(key);
-  }
-
-  /** Stops replaying it; what was sent is not taken back. */
-  delete(key: unknown): boolean {
-    return this.#entries.delete(key);
-  }
-
-  clear(): void {
-    this.#entries.clear();
-  }
-
-  entries(): MapIterator<[unknown, Frame | (() => Frame)]> {
-    return this.#entries.entries();
-  }
-
-  [Symbol.iterator](): MapIterator<[unknown, Frame | (() => Frame)]> {
-    return this.#entries.entries();
   }
 }
 

@@ -44,11 +44,14 @@ export type State =
   | { readonly name: 'seeking'; readonly first: boolean; readonly outage: Outage; readonly dial: Dial }
   /** `outage` stays until the server has said something: a node that completes the upgrade and falls silent is no end of it. */
   | { readonly name: 'online'; readonly since: number; readonly outage: Outage | undefined }
-  /** `unproven`: it never said anything since it opened; the outage is the one it was to end. */
+  /**
+   * `was`: what it is again if it answers after all. `unproven`: it has said nothing since it opened, and the outage is the
+   * one it was to end.
+   */
   | {
       readonly name: 'suspect';
       readonly since: number;
-      readonly unproven: boolean;
+      readonly was: 'proven' | 'unproven' | 'draining';
       readonly outage: Outage;
       readonly dial: Dial;
     }
@@ -105,7 +108,7 @@ export type Effect =
   /** Ask the current connection for a sign of life now. */
   | { readonly do: 'verify' }
   /** The current connection may be used for sending again. */
-  | { readonly do: 'release' }
+  | { readonly do: 'release'; readonly was: 'proven' | 'unproven' | 'draining' }
   | { readonly do: 'probe' }
   | { readonly do: 'suspect'; readonly silentMs: number }
   /** A replacement is dialled while the current connection still serves. */
@@ -160,6 +163,15 @@ const fail = (machine: Machine, error: FailoverError): Step => [
   [{ do: 'cancel-dial' }, { do: 'fail', error }],
 ];
 
+const giveUp = (machine: Machine, { attempts }: Outage, last: Failure): Step =>
+  fail(
+    machine,
+    new FailoverError(
+      'exhausted',
+      `policy.maxAttempts: ${attempts} dials failed, the last one: ${last.kind}`,
+    ),
+  );
+
 function whileOnline(
   machine: Machine,
   state: Extract<State, { name: 'online' }>,
@@ -175,6 +187,7 @@ function whileOnline(
     case 'lost': {
       // An unproven connection that ends belongs to the outage before it: its attempts go on counting.
       const outage = state.outage ? { ...state.outage, last: event.failure } : newOutage(now, event.failure);
+      if (outage.attempts >= context.policy.maxAttempts) return giveUp(machine, outage, event.failure);
       const memory = learnFailure(machine.memory, false, now);
       return seek(
         { memory, state: { name: 'seeking', first: false, outage, dial: { at: 'offline' } } },
@@ -186,8 +199,8 @@ function whileOnline(
       if (!context.hedge)
         return whileOnline(machine, state, { type: 'lost', failure: event.failure }, context);
       const outage = state.outage ?? newOutage(now, event.failure);
-      const unproven = state.outage !== undefined;
-      const suspect: State = { name: 'suspect', since: now, unproven, outage, dial: { at: 'offline' } };
+      const was = state.outage ? 'unproven' : 'proven';
+      const suspect: State = { name: 'suspect', since: now, was, outage, dial: { at: 'offline' } };
       return seek({ ...machine, state: suspect }, context, [{ do: 'suspect', silentMs: event.silentMs }]);
     }
     case 'drain':
@@ -215,7 +228,8 @@ function whileDialling(machine: Machine, state: Seeking, event: LinkEvent, conte
   switch (event.type) {
     case 'start':
     case 'due':
-      return state.dial.at === 'pacing' ? dial(machine, context, []) : stay(machine);
+      if (state.dial.at !== 'pacing') return stay(machine);
+      return context.online ? dial(machine, context, []) : [here({ ...state, dial: { at: 'offline' } }), []];
     case 'opened': {
       if (state.dial.at !== 'dialling') return stay(machine);
       const adopted: Effect = {
@@ -236,8 +250,7 @@ function whileDialling(machine: Machine, state: Seeking, event: LinkEvent, conte
       const counted = countFailure(outage, event.failure);
       const memory = learnFailure(machine.memory, event.abandoned, now);
       if (state.name === 'seeking' && outage.attempts >= context.policy.maxAttempts) {
-        const text = `policy.maxAttempts: ${outage.attempts} dials failed, the last one: ${event.failure.kind}`;
-        return fail(machine, new FailoverError('exhausted', text));
+        return giveUp(machine, outage, event.failure);
       }
       // Two failures or one deadline: time to ask why, beside the next dial and never before it.
       const puzzled = counted.timeouts > 0 || counted.attempts >= 2;
@@ -256,16 +269,21 @@ function whileDialling(machine: Machine, state: Seeking, event: LinkEvent, conte
         [{ do: 'drop', failure: event.failure }],
       ];
     }
-    case 'alive':
+    case 'alive': {
       if (state.name !== 'suspect') return stay(machine);
+      const { was } = state;
+      // A node that drains goes away all the same: its replacement is dialled on.
+      if (was === 'draining') return [here({ ...state, name: 'draining' }), [{ do: 'release', was }]];
+      const effects: Effect[] = [{ do: 'cancel-dial' }, { do: 'release', was }];
       return [
         { ...machine, state: { name: 'online', since: now, outage: undefined } },
-        [{ do: 'cancel-dial' }, { do: 'release' }, ...(state.unproven ? [{ do: 'proven' } as const] : [])],
+        was === 'unproven' ? [...effects, { do: 'proven' }] : effects,
       ];
+    }
     case 'silent':
       if (state.name !== 'draining') return stay(machine);
       return [
-        here({ ...state, name: 'suspect', since: now, unproven: false }),
+        here({ ...state, name: 'suspect', since: now, was: 'draining' }),
         [{ do: 'suspect', silentMs: event.silentMs }],
       ];
     case 'offline':

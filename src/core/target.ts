@@ -5,9 +5,11 @@ import type { DialContext, ProtocolSource, UrlSource } from './options.ts';
 export interface Where {
   readonly url: string;
   readonly protocols: string | string[] | undefined;
+  /** The address as the app gave it, before `{attempt}` was filled in. */
+  readonly given: string;
 }
 
-/** Where to dial: asks the providers, fills `{attempt}`, takes the next URL of a list after a failure. */
+/** Where to dial: asks the providers, fills `{attempt}`, takes of a list the address whose last failure is oldest. */
 export class Target {
   /** Every dial has a path of its own. */
   freshPath = false;
@@ -15,7 +17,8 @@ export class Target {
   loopback = false;
   /** The URL of the last dial. */
   lastUrl: string | undefined;
-  #failures = 0;
+  /** Addresses in the order of their last failure. */
+  readonly #failed = new Set<string | undefined>();
 
   constructor(
     private readonly urls: UrlSource,
@@ -24,10 +27,8 @@ export class Target {
   ) {
     // Checked at once where that is possible, so that a bad URL throws from the constructor as WebSocket's does.
     if (typeof urls !== 'function') {
-      const list = isList(urls) ? urls : [urls];
-      if (list.length === 0) throw syntaxError('url: an empty list');
-      for (const url of list) this.#fill(url);
-      this.lastUrl = this.#fill(list[0]!);
+      for (const url of listOf(urls)) this.#fill(url);
+      this.#pick(urls, undefined);
     }
     if (typeof protocols !== 'function') checkProtocols(protocols);
   }
@@ -35,35 +36,40 @@ export class Target {
   /** The next dial's address; at once unless a provider is to be asked. Rejects if a provider throws or answers nonsense. */
   ask(context: DialContext): Where | Promise<Where> {
     const { urls, protocols } = this;
-    if (typeof urls !== 'function' && typeof protocols !== 'function') {
-      return { url: this.#pick(urls), protocols };
-    }
+    if (typeof urls !== 'function' && typeof protocols !== 'function') return this.#pick(urls, protocols);
     return (async () => {
-      const url = this.#pick(typeof urls === 'function' ? await urls(context) : urls);
+      const given = typeof urls === 'function' ? await urls(context) : urls;
       const wanted = typeof protocols === 'function' ? await protocols(context) : protocols;
       checkProtocols(wanted);
-      return { url, protocols: wanted };
+      return this.#pick(given, wanted);
     })();
   }
 
-  /** The last address did not answer: the next dial takes the next one of a list. */
-  failed(): void {
-    this.#failures += 1;
+  /** This address failed: of a list the others come first. */
+  failed(where: Where | undefined): void {
+    this.#failed.delete(where?.given);
+    this.#failed.add(where?.given);
+    // Providers may answer a new address each time.
+    if (this.#failed.size > 100) this.#failed.clear();
   }
 
-  #pick(urls: string | URL | readonly string[]): string {
-    const list = isList(urls) ? urls : [urls];
-    if (list.length === 0) throw syntaxError('url: an empty list');
-    return (this.lastUrl = this.#fill(list[this.#failures % list.length]!));
+  #pick(urls: string | URL | readonly string[], protocols: string | string[] | undefined): Where {
+    const order = [...this.#failed];
+    const given = listOf(urls).reduce((best, url) =>
+      order.indexOf(String(url)) < order.indexOf(String(best)) ? url : best,
+    );
+    this.lastUrl = this.#fill(given);
+    return { url: this.lastUrl, protocols, given: String(given) };
   }
 
   #fill(url: string | URL): string {
-    if (typeof url !== 'string' && !(url instanceof URL))
+    if (typeof url !== 'string' && !(url instanceof URL)) {
       throw syntaxError(`url: expected a string or URL, got ${show(url)}`);
+    }
     const template = String(url);
-    // A URL object has its braces escaped.
-    const filled = template.replace(/\{attempt\}|%7Battempt%7D/g, () => this.#token());
-    this.freshPath = filled !== template;
+    // Firefox keys its penalty by path, so the query does not count. A URL object has its braces escaped.
+    this.freshPath = /^[^?]*(\{|%7B)attempt(\}|%7D)/.test(template);
+    const filled = template.replace(/(\{|%7B)attempt(\}|%7D)/g, () => this.#token());
     const at = parseUrl(filled, this.env.baseUrl);
     this.loopback = /^(localhost|.*\.localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(at.hostname);
     return at.href;
@@ -75,8 +81,11 @@ export class Target {
   }
 }
 
-const isList = (urls: unknown): urls is readonly string[] => Array.isArray(urls);
-
+function listOf(urls: string | URL | readonly string[]): readonly (string | URL)[] {
+  const list = Array.isArray(urls) ? (urls as readonly string[]) : [urls as string | URL];
+  if (list.length === 0) throw syntaxError('url: an empty list');
+  return list;
+}
 /** @throws SyntaxError DOMException as `new WebSocket` does */
 function parseUrl(url: string, base: string | undefined): URL {
   let at: URL;
@@ -112,12 +121,9 @@ function checkProtocols(protocols: unknown): void {
 export const syntaxError = (message: string): DOMException => new DOMException(message, 'SyntaxError');
 
 /** A URL fit for logs and reports: without userinfo, query and fragment. */
-export function redact(url: string): string {
-  try {
-    const at = new URL(url);
-    at.username = at.password = at.search = at.hash = '';
-    return at.href;
-  } catch {
-    return '';
-  }
+export function redact(url: string | undefined): string {
+  if (!url) return '';
+  const at = new URL(url);
+  at.username = at.password = at.search = at.hash = '';
+  return at.href;
 }
