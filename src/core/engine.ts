@@ -3,7 +3,6 @@
  * Measured 2026-11-22 with Chromium 156, Firefox ESR 153.7 and WebKitGTK 2.50.
  */
 export interface Engine {
-  readonly name: 'chromium' | 'firefox' | 'webkit' | 'other';
   /** Most the engine may wait by itself before a dial reaches the network, ms. A deadline must exceed it. */
   addedDelayMs(history: DialHistory): number;
   /**
@@ -34,7 +33,6 @@ export const ENGINE_MEMORY_MS = 240_000;
 const patient = { freeAbandons: Infinity, maxAbandons: Infinity, openTimeoutMs: Infinity };
 
 const chromium: Engine = {
-  name: 'chromium',
   // services/network/websocket_throttler.cc: rand(1000..5000) · 2^min(p + f/(s+1), 16) / 65536, p = this one pending
   addedDelayMs: ({ failures, opens }) =>
     (5_000 * 2 ** Math.min(1 + Math.floor(failures / (opens + 1)), 16)) / 65_536,
@@ -42,7 +40,6 @@ const chromium: Engine = {
 };
 
 const firefox: Engine = {
-  name: 'firefox',
   // netwerk/protocol/websocket/WebSocketChannel.cpp: one failure is free, then 200 + rand(200) ms, ×1.5, at most 60 s
   addedDelayMs: ({ failuresInRow, freshPath }) =>
     freshPath || failuresInRow < 1 ? 0 : Math.min(400 * 1.5 ** (failuresInRow - 1), 60_000),
@@ -51,11 +48,8 @@ const firefox: Engine = {
   openTimeoutMs: 20_000, // network.websocket.timeout.open
 };
 
-const webkit: Engine = { name: 'webkit', addedDelayMs: () => 0, ...patient };
-const other: Engine = { ...webkit, name: 'other' };
+/** WebKit, and whatever else there is: no delay of its own, nothing leaks. */
+const other: Engine = { addedDelayMs: () => 0, ...patient };
 
-export function engineOf(userAgent: string): Engine {
-  if (/Firefox\//.test(userAgent)) return firefox;
-  if (/Chrom(e|ium)\//.test(userAgent)) return chromium;
-  return /AppleWebKit\//.test(userAgent) ? webkit : other;
-}
+export const engineOf = (userAgent: string): Engine =>
+  /Firefox\//.test(userAgent) ? firefox : /Chrom(e|ium)\//.test(userAgent) ? chromium : other;

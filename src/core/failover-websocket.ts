@@ -10,9 +10,9 @@ import {
   type ProtocolSource,
   type UrlSource,
 } from './options.ts';
-import { frameBytes, ReplayRegistry, SendQueue } from './replay.ts';
+import { createQueue, frameBytes, ReplayRegistry, type SendQueue } from './replay.ts';
 import { sameStatus, statusOf } from './status.ts';
-import { syntaxError, Target } from './target.ts';
+import { createTarget, syntaxError, type Target } from './target.ts';
 
 const CONNECTING = 0;
 const OPEN = 1;
@@ -65,7 +65,6 @@ export class FailoverWebSocket extends EventTarget {
   readonly #queue: SendQueue;
   readonly #target: Target;
   readonly #emitter = new EventEmitter<FailoverEvents>();
-  readonly #guards = new WeakMap<object, Listener<never>>();
   readonly #options: ReturnType<typeof resolveOptions>;
   #binaryType: BinaryType = 'blob';
   #status: Status;
@@ -88,13 +87,10 @@ export class FailoverWebSocket extends EventTarget {
     this.#options = resolveOptions(options);
     const { env, queue, perConnectionEvents } = this.#options;
     if (!env.WebSocket) {
-      throw new FailoverError(
-        'unsupported',
-        'env.WebSocket: there is no WebSocket here, pass one (for example of `ws`)',
-      );
+      throw new FailoverError('unsupported', 'env.WebSocket: there is none here, pass one');
     }
-    this.#target = new Target(url, protocols, env);
-    this.#queue = new SendQueue(queue, (messages, bytes) => this.#emit('overflow', { messages, bytes }));
+    this.#target = createTarget(url, protocols, env);
+    this.#queue = createQueue(queue, (messages, bytes) => this.#emit('overflow', { messages, bytes }));
     this.subscriptions = new ReplayRegistry((key) => {
       if (this.#direct) this.#sendEntry(key);
       else this.#unsent.add(key);
@@ -123,7 +119,7 @@ export class FailoverWebSocket extends EventTarget {
 
   /** The address of the current or last dial. */
   get url(): string {
-    return this.#target.lastUrl ?? '';
+    return this.#target.lastUrl;
   }
 
   /** OPEN or CONNECTING as long as it goes on by itself. */
@@ -183,7 +179,7 @@ export class FailoverWebSocket extends EventTarget {
   close(code?: number, reason?: string): void {
     if (code !== undefined && code !== 1000 && !(code >= 3000 && code <= 4999)) {
       throw new DOMException(
-        `close: code ${show(code)} is neither 1000 nor 3000 to 4999`,
+        `close: code ${show(code)}, expected 1000 or 3000 to 4999`,
         'InvalidAccessError',
       );
     }
@@ -200,17 +196,17 @@ export class FailoverWebSocket extends EventTarget {
 
   /** Subscribes to an SDK event. A listener that throws harms no other. */
   on<E extends keyof FailoverEvents>(event: E, listener: Listener<E>): this {
-    this.#emitter.on(event, this.#guard(listener) as never);
+    this.#emitter.on(event, listener as never);
     return this;
   }
 
   once<E extends keyof FailoverEvents>(event: E, listener: Listener<E>): this {
-    this.#emitter.once(event, this.#guard(listener) as never);
+    this.#emitter.once(event, listener as never);
     return this;
   }
 
   off<E extends keyof FailoverEvents>(event: E, listener: Listener<E>): this {
-    this.#emitter.off(event, this.#guard(listener) as never);
+    this.#emitter.off(event, listener as never);
     return this;
   }
 
@@ -235,22 +231,6 @@ export class FailoverWebSocket extends EventTarget {
   /** May a frame go straight to the socket, with none waiting that must go before it? */
   get #direct(): boolean {
     return this.#link.usable() && this.#opened && (this.#greeting || this.#queue.messages === 0);
-  }
-
-  /** The listener in a wrapper that keeps its exception from eventemitter3, which would skip the listeners after it. */
-  #guard<E extends keyof FailoverEvents>(listener: Listener<E>): Listener<E> {
-    let guarded = this.#guards.get(listener) as Listener<E> | undefined;
-    if (!guarded) {
-      guarded = (...args) => {
-        try {
-          listener(...args);
-        } catch (error) {
-          this.#options.env.reportError(error);
-        }
-      };
-      this.#guards.set(listener, guarded as Listener<never>);
-    }
-    return guarded;
   }
 
   #adopted(): number {
@@ -293,7 +273,7 @@ export class FailoverWebSocket extends EventTarget {
   #closed(end: CloseDetail): void {
     const discarded = this.#queue.clear();
     if (discarded) {
-      const message = `${discarded} frames that waited for a connection were discarded by close()`;
+      const message = `${discarded} waiting frames discarded by close()`;
       this.#emit('warning', { kind: 'queue-discarded', message, detail: discarded });
     }
     this.#done = true;
@@ -313,12 +293,16 @@ export class FailoverWebSocket extends EventTarget {
     this.#emit('status', status);
   }
 
+  /** As eventemitter3 emits, except that a listener that throws does not keep the event from those after it. */
   #emit<E extends keyof FailoverEvents>(event: E, ...args: FailoverEvents[E]): void {
-    (this.#emitter.emit as (event: E, ...args: FailoverEvents[E]) => boolean).call(
-      this.#emitter,
-      event,
-      ...args,
-    );
+    for (const listener of this.#emitter.listeners(event)) {
+      this.#emitter.off(event, listener, undefined, true); // if it was registered by `once`
+      try {
+        (listener as Listener<E>)(...args);
+      } catch (error) {
+        this.#options.env.reportError(error);
+      }
+    }
   }
 }
 

@@ -93,7 +93,7 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
     current: () => (finish ? undefined : current),
     silent: (silentMs) => dispatch({ type: 'silent', failure: failure('silent'), silentMs }),
     off() {
-      warn('heartbeat-unanswered', 'no heartbeat was ever answered: switched off, a hang is now invisible');
+      warn('heartbeat-unanswered', 'never answered, switched off: a hang is now invisible');
       dispatch({ type: 'alive' });
     },
     threw,
@@ -394,11 +394,10 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
 
   /** Asks over HTTP why dials fail, one question at a time, beside the dials and never before them. */
   function ask(): void {
-    const url = target.lastUrl;
-    if (!options.probe || probing || url === undefined) return;
+    if (!options.probe || probing) return;
     const of = story;
     const abort = (probing = new AbortController());
-    void probe(url, options.probe, env, abort.signal).then((report) => {
+    void probe(target.lastUrl, options.probe, env, abort.signal).then((report) => {
       if (probing === abort) probing = undefined;
       if (report && of) addChapter(of.probes, report);
     });

@@ -1,7 +1,7 @@
 import { browserEnv, type Env } from './env.ts';
 import { badOption } from './errors.ts';
 import type { FailureKind } from './failure.ts';
-import { POLICIES, POLICY_LIMITS, type PolicyName, type ReconnectPolicy } from './policies.ts';
+import { POLICIES, policyLimits, type PolicyName, type ReconnectPolicy } from './policies.ts';
 
 /** A text or binary frame, as `WebSocket.send` takes it. */
 export type Frame = string | ArrayBufferLike | Blob | ArrayBufferView;
@@ -162,10 +162,10 @@ export function resolveOptions(options: FailoverOptions = {}): ResolvedOptions {
 function resolvePolicy(policy: FailoverOptions['policy'] = 'balanced'): Readonly<ReconnectPolicy> {
   const { preset = 'balanced', ...own } = typeof policy === 'string' ? { preset: policy } : policy;
   const result: ReconnectPolicy = { ...POLICIES[check('policy', preset, oneOf(...Object.keys(POLICIES)))] };
-  const names = oneOf(...Object.keys(POLICY_LIMITS));
+  const names = oneOf(...Object.keys(result));
   for (const [name, value] of Object.entries(own) as [keyof ReconnectPolicy, number | undefined][]) {
     check('policy', name, names);
-    if (value !== undefined) result[name] = check(`policy.${name}`, value, between(...POLICY_LIMITS[name]));
+    if (value !== undefined) result[name] = check(`policy.${name}`, value, between(...policyLimits(name)));
   }
   for (const [low, high] of [
     ['deadlineFloorMs', 'deadlineCapMs'],

@@ -24,66 +24,63 @@ export class ReplayRegistry extends Map<unknown, Entry> {
 }
 
 /** Frames that wait for a connection: bounded, in order, never lost silently. */
-export class SendQueue {
-  #frames: { readonly frame: Frame; readonly bytes: number }[] = [];
-  #bytes = 0;
-
-  constructor(
-    private readonly limits: QueueOptions,
-    private readonly overflowed: (messages: number, bytes: number) => void,
-  ) {}
-
-  get messages(): number {
-    return this.#frames.length;
-  }
-
-  get bytes(): number {
-    return this.#bytes;
-  }
-
+export interface SendQueue {
+  readonly messages: number;
+  readonly bytes: number;
   /** @throws FailoverError `overflow` if it does not fit and the option says `throw`, or can never fit */
-  push(frame: Frame): void {
-    const { maxBytes, maxMessages, overflow } = this.limits;
-    const bytes = frameBytes(frame);
-    const fits = () => this.#frames.length < maxMessages && this.#bytes + bytes <= maxBytes;
-    if (!fits() && (overflow === 'throw' || bytes > maxBytes || maxMessages < 1)) {
-      this.overflowed(1, bytes);
-      throw new FailoverError(
-        'overflow',
-        `send: queue full (${this.#frames.length} of ${maxMessages} messages, ${this.#bytes} of ${maxBytes} bytes), ${bytes} bytes refused`,
-      );
-    }
-    let messages = 0;
-    let dropped = 0;
-    while (!fits()) {
-      const oldest = this.#frames.shift()!;
-      this.#bytes -= oldest.bytes;
-      messages += 1;
-      dropped += oldest.bytes;
-    }
-    this.#frames.push({ frame: copyFrame(frame), bytes });
-    this.#bytes += bytes;
-    if (messages) this.overflowed(messages, dropped);
-  }
-
+  push(frame: Frame): void;
   /** Hands the frames over in order until `send` says it cannot take more; returns how many went. */
-  flush(send: (frame: Frame) => boolean): number {
-    let sent = 0;
-    let next;
-    while ((next = this.#frames[sent]) && send(next.frame)) {
-      sent += 1;
-      this.#bytes -= next.bytes;
-    }
-    this.#frames.splice(0, sent);
-    return sent;
-  }
+  flush(send: (frame: Frame) => boolean): number;
+  /** Discards everything; returns how many. */
+  clear(): number;
+}
 
-  clear(): number {
-    const { length } = this.#frames;
-    this.#frames = [];
-    this.#bytes = 0;
-    return length;
-  }
+/** @param overflowed is told what did not fit */
+export function createQueue(
+  { maxBytes, maxMessages, overflow }: QueueOptions,
+  overflowed: (messages: number, bytes: number) => void,
+): SendQueue {
+  const frames: { readonly frame: Frame; readonly size: number }[] = [];
+  let bytes = 0;
+  /** Takes the first `count` frames out. */
+  const remove = (count: number) => {
+    for (const { size } of frames.splice(0, count)) bytes -= size;
+  };
+  return {
+    get messages() {
+      return frames.length;
+    },
+    get bytes() {
+      return bytes;
+    },
+    push(frame) {
+      const size = frameBytes(frame);
+      const before = [frames.length, bytes] as const;
+      const fits = () => frames.length < maxMessages && bytes + size <= maxBytes;
+      if (!fits() && (overflow === 'throw' || size > maxBytes || maxMessages < 1)) {
+        overflowed(1, size);
+        throw new FailoverError(
+          'overflow',
+          `send: ${size} bytes refused, ${frames.length} of ${maxMessages} messages and ${bytes} of ${maxBytes} bytes wait`,
+        );
+      }
+      while (!fits()) remove(1);
+      if (frames.length < before[0]) overflowed(before[0] - frames.length, before[1] - bytes);
+      frames.push({ frame: copyFrame(frame), size });
+      bytes += size;
+    },
+    flush(send) {
+      let sent = 0;
+      while (sent < frames.length && send(frames[sent]!.frame)) sent += 1;
+      remove(sent);
+      return sent;
+    },
+    clear() {
+      const { length } = frames;
+      remove(length);
+      return length;
+    },
+  };
 }
 
 const utf8 = new TextEncoder();

@@ -10,75 +10,77 @@ export interface Where {
 }
 
 /** Where to dial: asks the providers, fills `{attempt}`, takes of a list the address whose last failure is oldest. */
-export class Target {
+export interface Target {
   /** Every dial has a path of its own. */
-  freshPath = false;
+  readonly freshPath: boolean;
   /** A loopback address needs no network, whatever the browser says about being offline. */
-  loopback = false;
-  /** The URL of the last dial. */
-  lastUrl: string | undefined;
-  /** Addresses in the order of their last failure. */
-  readonly #failed = new Set<string | undefined>();
-
-  constructor(
-    private readonly urls: UrlSource,
-    private readonly protocols: ProtocolSource | undefined,
-    private readonly env: Env,
-  ) {
-    // Checked at once where that is possible, so that a bad URL throws from the constructor as WebSocket's does.
-    if (typeof urls !== 'function') {
-      for (const url of listOf(urls)) this.#fill(url);
-      this.#pick(urls, undefined);
-    }
-    if (typeof protocols !== 'function') checkProtocols(protocols);
-  }
-
+  readonly loopback: boolean;
+  /** The URL of the last dial; '' before the first one of a provider. */
+  readonly lastUrl: string;
   /** The next dial's address; at once unless a provider is to be asked. Rejects if a provider throws or answers nonsense. */
-  ask(context: DialContext): Where | Promise<Where> {
-    const { urls, protocols } = this;
-    if (typeof urls !== 'function' && typeof protocols !== 'function') return this.#pick(urls, protocols);
-    return (async () => {
-      const given = typeof urls === 'function' ? await urls(context) : urls;
-      const wanted = typeof protocols === 'function' ? await protocols(context) : protocols;
-      checkProtocols(wanted);
-      return this.#pick(given, wanted);
-    })();
-  }
-
+  ask(context: DialContext): Where | Promise<Where>;
   /** This address failed: of a list the others come first. */
-  failed(where: Where | undefined): void {
-    this.#failed.delete(where?.given);
-    this.#failed.add(where?.given);
-    // Providers may answer a new address each time.
-    if (this.#failed.size > 100) this.#failed.clear();
-  }
+  failed(where: Where | undefined): void;
+}
 
-  #pick(urls: string | URL | readonly string[], protocols: string | string[] | undefined): Where {
-    const order = [...this.#failed];
-    const given = listOf(urls).reduce((best, url) =>
-      order.indexOf(String(url)) < order.indexOf(String(best)) ? url : best,
-    );
-    this.lastUrl = this.#fill(given);
-    return { url: this.lastUrl, protocols, given: String(given) };
-  }
+/** @throws SyntaxError (DOMException) as `new WebSocket` does, where the address is known already */
+export function createTarget(urls: UrlSource, protocols: ProtocolSource | undefined, env: Env): Target {
+  let freshPath = false;
+  let loopback = false;
+  let lastUrl = '';
+  /** Addresses in the order of their last failure. */
+  const failed = new Set<string | undefined>();
 
-  #fill(url: string | URL): string {
-    if (typeof url !== 'string' && !(url instanceof URL)) {
-      throw syntaxError(`url: expected a string or URL, got ${show(url)}`);
-    }
+  const fill = (url: string | URL): string => {
     const template = String(url);
     // Firefox keys its penalty by path, so the query does not count. A URL object has its braces escaped.
-    this.freshPath = /^[^?]*(\{|%7B)attempt(\}|%7D)/.test(template);
-    const filled = template.replace(/(\{|%7B)attempt(\}|%7D)/g, () => this.#token());
-    const at = parseUrl(filled, this.env.baseUrl);
-    this.loopback = /^(localhost|.*\.localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(at.hostname);
+    freshPath = /^[^?]*(\{|%7B)attempt(\}|%7D)/.test(template);
+    // 8 characters of base 36: unlikely to repeat within an engine's memory.
+    const token = () => env.random().toString(36).slice(2, 10).padEnd(8, '0');
+    const at = parseUrl(template.replace(/(\{|%7B)attempt(\}|%7D)/g, token), url, env.baseUrl);
+    loopback = /^(localhost|.*\.localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(at.hostname);
     return at.href;
+  };
+  const pick = (given: string | URL | readonly string[], wanted: string | string[] | undefined): Where => {
+    const order = [...failed];
+    const best = listOf(given).reduce((a, b) =>
+      order.indexOf(String(b)) < order.indexOf(String(a)) ? b : a,
+    );
+    checkProtocols(wanted);
+    lastUrl = fill(best);
+    return { url: lastUrl, protocols: wanted, given: String(best) };
+  };
+  const known = typeof urls !== 'function';
+  if (known) for (const url of listOf(urls)) fill(url);
+  if (typeof protocols !== 'function') {
+    checkProtocols(protocols);
+    if (known) pick(urls, protocols);
   }
 
-  /** Unlikely to repeat within an engine's memory: 8 characters of base 36. */
-  #token(): string {
-    return this.env.random().toString(36).slice(2, 10).padEnd(8, '0');
-  }
+  return {
+    get freshPath() {
+      return freshPath;
+    },
+    get loopback() {
+      return loopback;
+    },
+    get lastUrl() {
+      return lastUrl;
+    },
+    ask(context) {
+      if (known && typeof protocols !== 'function') return pick(urls, protocols);
+      return (async () => {
+        const given = known ? urls : await urls(context);
+        return pick(given, typeof protocols === 'function' ? await protocols(context) : protocols);
+      })();
+    },
+    failed(where) {
+      failed.delete(where?.given);
+      failed.add(where?.given);
+      // Providers may answer a new address each time.
+      if (failed.size > 100) failed.clear();
+    },
+  };
 }
 
 function listOf(urls: string | URL | readonly string[]): readonly (string | URL)[] {
@@ -86,36 +88,30 @@ function listOf(urls: string | URL | readonly string[]): readonly (string | URL)
   if (list.length === 0) throw syntaxError('url: an empty list');
   return list;
 }
-/** @throws SyntaxError DOMException as `new WebSocket` does */
-function parseUrl(url: string, base: string | undefined): URL {
-  let at: URL;
+
+function parseUrl(text: string, given: unknown, base: string | undefined): URL {
   try {
-    at = new URL(url, base);
+    const at = new URL(text, base);
+    at.protocol = at.protocol.replace('http', 'ws');
+    if (/^wss?:$/.test(at.protocol) && !at.hash) return at;
   } catch {
-    throw syntaxError(`url: ${show(url)} is not a valid URL`);
+    // as bad as one of the wrong scheme
   }
-  at.protocol = at.protocol.replace(/^http/, 'ws');
-  if (!/^wss?:$/.test(at.protocol))
-    throw syntaxError(`url: ${show(url)} is not a ws, wss, http or https URL`);
-  if (at.hash) throw syntaxError(`url: ${show(url)} has a fragment`);
-  return at;
+  throw syntaxError(`url: ${show(given)} is not a ws, wss, http or https URL without fragment`);
 }
 
 /** RFC 6455 4.1: tokens of RFC 2616, each once. */
 function checkProtocols(protocols: unknown): void {
-  if (protocols === undefined) return;
-  const list: unknown[] = Array.isArray(protocols) ? protocols : [protocols];
-  const seen = new Set<unknown>();
-  for (const protocol of list) {
+  const list: unknown[] = protocols === undefined ? [] : Array.isArray(protocols) ? protocols : [protocols];
+  list.forEach((protocol, i) => {
     if (
       typeof protocol !== 'string' ||
-      !/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(protocol) ||
-      seen.has(protocol)
+      !/^[!#$%&'*+\-.^_`|~\w]+$/.test(protocol) ||
+      list.indexOf(protocol) < i
     ) {
       throw syntaxError(`protocols: ${show(protocol)} is not a subprotocol name, or stands twice`);
     }
-    seen.add(protocol);
-  }
+  });
 }
 
 export const syntaxError = (message: string): DOMException => new DOMException(message, 'SyntaxError');
