@@ -99,19 +99,19 @@ class Documents implements Collection<Record<string, unknown>> {
     this.#shadow = new Map();
   }
 
-  /** Makes the difference between what is visible and what was held back visible; nothing is removed. */
-  release(events: (() => void)[]): void {
-    const shadow = this.#shadow!;
+  /** See Store. */
+  show(sweep: boolean, events: (() => void)[]): void {
+    const shadow = this.#shadow;
     this.#shadow = undefined;
-    this.#stale.clear();
-    for (const id of this.#docs.keys()) if (!shadow.has(id)) this.#stale.add(id);
-    for (const [id, doc] of shadow) this.#put(id, doc, events, true);
-  }
-
-  /** Removes what the current connection has not confirmed. */
-  sweep(events: (() => void)[]): void {
-    for (const id of this.#stale) this.#put(id, undefined, events, false);
-    this.#stale.clear();
+    if (shadow) {
+      this.#stale.clear();
+      for (const id of this.#docs.keys()) if (!shadow.has(id)) this.#stale.add(id);
+    }
+    if (sweep) {
+      for (const id of this.#stale) this.#put(id, undefined, events, false);
+      this.#stale.clear();
+    }
+    for (const [id, doc] of shadow ?? []) this.#put(id, doc, events, true);
   }
 
   #put(id: DocumentId, next: Doc | undefined, events: (() => void)[], compare: boolean): void {
@@ -162,14 +162,11 @@ export class Store {
 
   /**
    * Ends the hold (if there is one) with one minimal diff over all collections: first every document is in its new state,
-   * then the observers hear of it. `sweep`: documents that the current connection did not confirm are removed.
+   * then the observers hear of it. `sweep`: documents that the current connection did not confirm are removed, before others come.
    */
   show(sweep: boolean): void {
     const events: (() => void)[] = [];
-    for (const collection of this.#collections.values()) {
-      if (this.#holding) collection.release(events);
-      if (sweep) collection.sweep(events);
-    }
+    for (const collection of this.#collections.values()) collection.show(sweep, events);
     this.#holding = false;
     for (const event of events) event();
   }

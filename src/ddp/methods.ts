@@ -102,7 +102,8 @@ export class Methods {
       };
       signal?.addEventListener('abort', abort);
       this.#calls.set(id, call);
-      this.flush();
+      // Not `flush`: what a hook calls goes before that which waited.
+      if (this.#wire.usable) this.#send(call);
     });
   }
 
@@ -126,16 +127,15 @@ export class Methods {
 
   /** Sends what the current connection has not seen, in order: all of it, or the logins only. Returns whether that was something. */
   flush(logins = false): boolean {
-    let some = false;
-    if (this.#wire.usable)
-      for (const call of this.#calls.values()) {
-        if (this.#sent(call) || (logins && !call.login)) continue;
-        some = true;
-        call.epoch = this.#wire.epoch;
-        call.updated = false;
-        this.#wire.send(call.frame);
-      }
-    return some;
+    const calls = [...this.#calls.values()].filter((call) => !this.#sent(call) && (call.login || !logins));
+    if (this.#wire.usable) for (const call of calls) this.#send(call);
+    return calls.length > 0;
+  }
+
+  #send(call: Call): void {
+    call.epoch = this.#wire.epoch;
+    call.updated = false;
+    this.#wire.send(call.frame);
   }
 
   result(id: string, error: DDPError | undefined, value: unknown): void {

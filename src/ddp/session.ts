@@ -20,8 +20,7 @@ export interface DdpLink {
   send(frame: string): void;
   close(): void;
   reconnect(): void;
-  addEventListener(type: 'open' | 'close', fn: () => void): void;
-  addEventListener(type: 'message', fn: (event: MessageEvent) => void): void;
+  addEventListener(type: 'open' | 'message' | 'close', fn: (event: Event) => void): void;
   readonly on: Listen;
   readonly once: Listen;
   readonly off: Listen;
@@ -44,7 +43,7 @@ export class Session<Link extends DdpLink> implements Wire {
   readonly subscriptions: Subscriptions;
   readonly methods: Methods;
   readonly hooks = new Set<() => void>();
-  epoch = 0;
+  epoch = 1;
   malformedFrames = 0;
   unknownMessages = 0;
   /** Resumes the login on the next connection. */
@@ -97,7 +96,7 @@ export class Session<Link extends DdpLink> implements Wire {
       replayed: () => this.#quiescence.settled(),
     }));
     link.addEventListener('open', () => this.#open());
-    link.addEventListener('message', (event) => this.#receive(parseMessage(event.data)));
+    link.addEventListener('message', (event) => this.#receive(parseMessage((event as MessageEvent).data)));
     link.addEventListener('close', () => this.close());
     link.on('giveup', (error) => this.end(error));
     link.on('down', () => this.#lost());
@@ -162,7 +161,6 @@ export class Session<Link extends DdpLink> implements Wire {
   #open(): void {
     if (this.closed) return;
     this.#lost();
-    this.epoch += 1;
     this.#live = true;
     this.#suspect = false;
     const { awaited, pending } = this.subscriptions.revive();
@@ -188,6 +186,7 @@ export class Session<Link extends DdpLink> implements Wire {
     this.#live = false;
     this.#quiescence.cancel();
     this.methods.lost();
+    this.epoch += 1;
   }
 
   /** Logs in with the token. A refusal is told, and not tried again. */

@@ -56,7 +56,7 @@ export class Subscriptions {
     ready.catch(() => {});
     this.#entries.set(id, entry);
     if (this.#wire.closed) this.#end(id, this.#wire.closed);
-    else this.flush();
+    else if (this.#wire.usable) this.#send(entry);
     return {
       name,
       ready,
@@ -68,8 +68,9 @@ export class Subscriptions {
         const sent = entry.epoch === this.#wire.epoch;
         this.#end(id, new FailoverError('aborted', `${name}: stopped`));
         if (!sent) return;
-        this.#unsubs.push(encode({ msg: 'unsub', id }));
-        this.flush();
+        const frame = encode({ msg: 'unsub', id });
+        if (this.#wire.usable) this.#wire.send(frame);
+        else this.#unsubs.push(frame);
       },
     };
   }
@@ -78,11 +79,12 @@ export class Subscriptions {
   flush(): void {
     if (!this.#wire.usable) return;
     for (const frame of this.#unsubs.splice(0)) this.#wire.send(frame);
-    for (const entry of this.#entries.values()) {
-      if (entry.epoch === this.#wire.epoch) continue;
-      entry.epoch = this.#wire.epoch;
-      this.#wire.send(entry.frame);
-    }
+    for (const entry of this.#entries.values()) if (entry.epoch !== this.#wire.epoch) this.#send(entry);
+  }
+
+  #send(entry: Entry): void {
+    entry.epoch = this.#wire.epoch;
+    this.#wire.send(entry.frame);
   }
 
   /** The ids of those that have been ready before (or have not), for a new connection; what the old one was still to be told is void. */

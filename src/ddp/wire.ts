@@ -2,7 +2,7 @@ import type { FailoverError } from '../core/errors.ts';
 
 /** What subscriptions and methods know of the connection. */
 export interface Wire {
-  /** Counts connections from 1. What was sent on another one than this was not sent. */
+  /** Names the current connection, or the next one. Counts from 1. */
   readonly epoch: number;
   /** Whether a frame sent now goes straight out on the current connection. */
   readonly usable: boolean;

@@ -23,27 +23,23 @@ export class FakeLink extends EventTarget implements DdpLink {
     this.options = options;
   }
 
-  readonly on = (event: string, fn: Fn): this => {
+  readonly on: DdpLink['on'] = (event, fn) => {
     if (!this.#listeners.has(event)) this.#listeners.set(event, new Set());
-    this.#listeners.get(event)!.add(fn);
-    return this;
+    this.#listeners.get(event)!.add(fn as unknown as Fn);
   };
 
-  readonly once = (event: string, fn: Fn): this => {
-    const wrapped: Fn = (...args) => {
+  readonly once: DdpLink['once'] = (event, fn) => {
+    const wrapped: typeof fn = (...args) => {
       this.off(event, wrapped);
       fn(...args);
     };
-    return this.on(event, wrapped);
+    this.on(event, wrapped);
   };
 
-  readonly off = (event: string, fn: Fn): this => {
-    this.#listeners.get(event)?.delete(fn);
-    return this;
-  };
+  readonly off: DdpLink['off'] = (event, fn) => void this.#listeners.get(event)?.delete(fn as unknown as Fn);
 
   emit<E extends keyof FailoverEvents>(event: E, ...args: FailoverEvents[E]): void {
-    for (const fn of [...(this.#listeners.get(event) ?? [])]) (fn as Fn)(...(args as never[]));
+    for (const fn of [...(this.#listeners.get(event) ?? [])]) fn(...(args as unknown[] as never[]));
   }
 
   send(frame: string): void {
@@ -87,7 +83,9 @@ export class FakeLink extends EventTarget implements DdpLink {
   receive(...messages: (object | string)[]): void {
     for (const message of messages)
       this.dispatchEvent(
-        new MessageEvent('message', { data: typeof message === 'string' ? message : JSON.stringify(message) }),
+        new MessageEvent('message', {
+          data: typeof message === 'string' ? message : JSON.stringify(message),
+        }),
       );
   }
 
@@ -193,7 +191,12 @@ export function watch(ddp: DDPClient<FakeLink>, collection = 'c'): string[] {
 /** Everything noted since the last look. */
 export const look = (log: string[]): string => log.splice(0).join(' ');
 
-export const added = (id: string, fields: object = {}, collection = 'c') => ({ msg: 'added', collection, id, fields });
+export const added = (id: string, fields: object = {}, collection = 'c') => ({
+  msg: 'added',
+  collection,
+  id,
+  fields,
+});
 export const changed = (id: string, fields: object = {}, cleared: string[] = [], collection = 'c') => ({
   msg: 'changed',
   collection,

@@ -11,15 +11,31 @@ describe('frames from the server', () => {
     ['ping', { msg: 'ping' }, { msg: 'ping', id: undefined }],
     ['ping with id', { msg: 'ping', id: '7' }, { msg: 'ping', id: '7' }],
     ['pong', { msg: 'pong', id: '7' }, { msg: 'ignored' }],
-    ['added', { msg: 'added', ...doc, fields: { a: 1 } }, { msg: 'added', ...doc, fields: { a: 1 }, cleared: [] }],
+    [
+      'added',
+      { msg: 'added', ...doc, fields: { a: 1 } },
+      { msg: 'added', ...doc, fields: { a: 1 }, cleared: [] },
+    ],
     ['added without fields', { msg: 'added', ...doc }, { msg: 'added', ...doc, fields: {}, cleared: [] }],
-    ['addedBefore', { msg: 'addedBefore', ...doc, before: null }, { msg: 'added', ...doc, fields: {}, cleared: [] }],
+    [
+      'addedBefore',
+      { msg: 'addedBefore', ...doc, before: null },
+      { msg: 'added', ...doc, fields: {}, cleared: [] },
+    ],
     ['movedBefore', { msg: 'movedBefore', ...doc, before: null }, { msg: 'ignored' }],
-    ['changed', { msg: 'changed', ...doc, cleared: ['a'] }, { msg: 'changed', ...doc, fields: {}, cleared: ['a'] }],
+    [
+      'changed',
+      { msg: 'changed', ...doc, cleared: ['a'] },
+      { msg: 'changed', ...doc, fields: {}, cleared: ['a'] },
+    ],
     ['removed', { msg: 'removed', ...doc }, { msg: 'removed', ...doc, fields: {}, cleared: [] }],
     ['ready', { msg: 'ready', subs: ['1', '2'] }, { msg: 'ready', ids: ['1', '2'] }],
     ['updated', { msg: 'updated', methods: ['1'] }, { msg: 'updated', ids: ['1'] }],
-    ['result', { msg: 'result', id: '1', result: 5 }, { msg: 'result', id: '1', error: undefined, result: 5 }],
+    [
+      'result',
+      { msg: 'result', id: '1', result: 5 },
+      { msg: 'result', id: '1', error: undefined, result: 5 },
+    ],
     ['nosub', { msg: 'nosub', id: '1' }, { msg: 'nosub', id: '1', error: undefined }],
     ['error', { msg: 'error', reason: 'why' }, { msg: 'error', reason: 'why' }],
     ['error without reason', { msg: 'error', reason: 5 }, { msg: 'error', reason: 'no reason given' }],
@@ -79,13 +95,22 @@ describe('frames from the server', () => {
     ['507f1f77bcf86cd799439011', '507f1f77bcf86cd799439011'],
     ['__proto__', '__proto__'],
   ])('id %s on the wire is %s', (wire, id) => {
-    expect(parseMessage(encode({ msg: 'removed', collection: 'c', id: wire }))).toMatchObject({ msg: 'removed', id });
+    expect(parseMessage(encode({ msg: 'removed', collection: 'c', id: wire }))).toMatchObject({
+      msg: 'removed',
+      id,
+    });
   });
 
   it.each<[string, unknown, object]>([
     [
       'a Meteor.Error',
-      { isClientSafe: true, error: 'no-way', reason: 'Because', message: 'Because [no-way]', details: { a: 1 } },
+      {
+        isClientSafe: true,
+        error: 'no-way',
+        reason: 'Because',
+        message: 'Because [no-way]',
+        details: { a: 1 },
+      },
       { kind: 'server', code: 'no-way', reason: 'Because', details: { a: 1 }, message: 'Because [no-way]' },
     ],
     ['a number', { error: 404 }, { code: 404, reason: undefined, message: 'server error [404]' }],
@@ -132,9 +157,17 @@ describe('EJSON', () => {
     ['own type, nested', { a: [new Money(5)] }, { a: [{ $type: 'money', $value: { cents: 5 } }] }],
     ['what looks like a date', { $date: 5 }, { $escape: { $date: 5 } }],
     ['escaped, with a real date in it', { $date: new Date(5) }, { $escape: { $date: { $date: 5 } } }],
-    ['what looks like an escape', { $escape: { $date: 5 } }, { $escape: { $escape: { $escape: { $date: 5 } } } }],
+    [
+      'what looks like an escape',
+      { $escape: { $date: 5 } },
+      { $escape: { $escape: { $escape: { $date: 5 } } } },
+    ],
     ['an operator', { $set: { a: new Date(1) } }, { $set: { a: { $date: 1 } } }],
-    ['the key the package stumbles over', { callee: 'x', at: new Date(1) }, { callee: 'x', at: { $date: 1 } }],
+    [
+      'the key the package stumbles over',
+      { callee: 'x', at: new Date(1) },
+      { callee: 'x', at: { $date: 1 } },
+    ],
     ['that key beside a wrapper', [{ callee: 1 }, new Date(1)], [{ callee: 1 }, { $date: 1 }]],
     ['plain', { a: [1, 'b', null, true, {}] }, { a: [1, 'b', null, true, {}] }],
   ])('%s', (_name, value, json) => {
@@ -163,7 +196,11 @@ describe('EJSON', () => {
     ['__proto__', '{"a":{"__proto__":{"polluted":1},"b":2}}', '{"a":{"b":2}}'],
     ['constructor.prototype', '{"constructor":{"prototype":{"polluted":1}},"b":2}', '{"b":2}'],
     ['inside an escape', '{"a":{"$escape":{"__proto__":{"polluted":1},"b":2}}}', '{"a":{"b":2}}'],
-    ['a constructor of cars', '{"constructor":"Lancia","prototype":"037"}', '{"constructor":"Lancia","prototype":"037"}'],
+    [
+      'a constructor of cars',
+      '{"constructor":"Lancia","prototype":"037"}',
+      '{"constructor":"Lancia","prototype":"037"}',
+    ],
   ])('drops only keys that reach a prototype: %s', (_name, text, left) => {
     const value = revive(JSON.parse(text)) as object;
     expect(JSON.stringify(value)).toBe(left);
@@ -183,7 +220,10 @@ describe('EJSON', () => {
   });
 
   it('freezes on demand, all the way down', () => {
-    const value = revive(JSON.parse('{"a":[{"b":{}}],"d":{"$date":1}}'), true) as { a: { b: object }[]; d: Date };
+    const value = revive(JSON.parse('{"a":[{"b":{}}],"d":{"$date":1}}'), true) as {
+      a: { b: object }[];
+      d: Date;
+    };
     expect([value, value.a, value.a[0], value.a[0]!.b].every(Object.isFrozen)).toBe(true);
     expect(Object.isFrozen(revive(JSON.parse('{"a":[]}')))).toBe(false);
   });
