@@ -1,6 +1,8 @@
 /** Names, words and figures: everything the page says about a state or a report. */
 
-export const ms = (value) => (value >= 9_950 ? `${(value / 1000).toFixed(1)} s` : `${Math.round(value)} ms`);
+/** A duration as a person reads it: 182 ms, 6.56 s, 12.3 s. */
+export const ms = (value) =>
+  value < 2_000 ? `${Math.round(value)} ms` : `${(value / 1000).toFixed(value < 9_995 ? 2 : 1)} s`;
 
 export const plural = (n, one, many = `${one}s`) => `${n} ${n === 1 ? one : many}`;
 
