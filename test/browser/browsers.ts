@@ -15,7 +15,7 @@ const chromiumFlags = [
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
-  // All pages are looked at: a page behind another one has slower timers.
+  // All windows are looked at, even behind another one.
   '--disable-renderer-backgrounding',
   '--disable-backgrounding-occluded-windows',
 ];
@@ -38,8 +38,14 @@ export async function launch(name: BrowserName): Promise<Browser> {
   );
 }
 
-/** A page in a context of its own: Chromium's throttle and its sockets are shared within one. */
+/**
+ * A page in a context of its own, since Chromium's throttle and its sockets are shared within one, and in a window of its own,
+ * since a tab behind another one is hidden: slow timers, no animation frames.
+ */
 export async function openPage(browser: Browser): Promise<{ page: Page; context: BrowserContext }> {
   const context = await browser.createBrowserContext();
-  return { page: await context.newPage(), context };
+  const page = await context.newPage({ type: 'window' });
+  const visibility = await page.evaluate(() => document.visibilityState);
+  if (visibility !== 'visible') throw new Error(`the new window is ${visibility}`);
+  return { page, context };
 }
