@@ -13,18 +13,29 @@ const CHROME_IOS =
 const FIREFOX_IOS =
   'Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) FxiOS/153.0 Mobile/15E148 Safari/604.1';
 
-test.each([
-  ['chromium', CHROME, Infinity],
-  ['chromium', EDGE, Infinity],
-  ['chromium', CHROME.replace('Chrome/', 'Chromium/'), Infinity],
-  ['firefox', FIREFOX, 3],
-  ['webkit', SAFARI, Infinity],
-  ['webkit', CHROME_IOS, Infinity],
-  ['webkit', FIREFOX_IOS, Infinity],
-  ['other', '', Infinity],
-  ['other', 'node.js/20', Infinity],
-])('%s is recognised by %j', (name, userAgent, freeAbandons) => {
-  expect(engineOf(userAgent)).toMatchObject({ name, freeAbandons });
+// Each engine has a delay of its own kind after ten failures in a row.
+const kinds = { chromium: 156.25, firefox: 15_377.34, other: 0 };
+
+test.each<[keyof typeof kinds, string]>([
+  ['chromium', CHROME],
+  ['chromium', EDGE],
+  ['chromium', CHROME.replace('Chrome/', 'Chromium/')],
+  ['firefox', FIREFOX],
+  ['other', SAFARI],
+  ['other', CHROME_IOS],
+  ['other', FIREFOX_IOS],
+  ['other', ''],
+  ['other', 'node.js/20'],
+])('%s is recognised by %j', (name, userAgent) => {
+  const engine = engineOf(userAgent);
+  expect(engine.addedDelayMs({ failures: 10, opens: 0, failuresInRow: 10, freshPath: false })).toBeCloseTo(
+    kinds[name],
+    1,
+  );
+  // Only Firefox leaks abandoned handshakes; it refuses at 6, and gives up a dial itself after 20 s.
+  expect([engine.freeAbandons, engine.maxAbandons, engine.openTimeoutMs]).toEqual(
+    name === 'firefox' ? [3, 5, 20_000] : [Infinity, Infinity, Infinity],
+  );
 });
 
 const history = { failures: 0, opens: 0, failuresInRow: 0, freshPath: false };

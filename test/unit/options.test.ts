@@ -1,7 +1,8 @@
+import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { badOption, FailoverError, isFailoverError, show } from '../../src/core/errors.ts';
 import { resolveOptions, type FailoverOptions } from '../../src/core/options.ts';
-import { POLICIES, POLICY_LIMITS, type ReconnectPolicy } from '../../src/core/policies.ts';
+import { POLICIES } from '../../src/core/policies.ts';
 
 test('the defaults are those of the docs', () => {
   const { env, ...rest } = resolveOptions();
@@ -37,13 +38,8 @@ test('undefined is as good as not given', () => {
 
 describe('policies', () => {
   test.each(['fast', 'balanced', 'frugal'] as const)('the preset %s keeps its own limits', (name) => {
-    const policy = POLICIES[name];
-    for (const [field, [min, max]] of Object.entries(POLICY_LIMITS)) {
-      const value = policy[field as keyof ReconnectPolicy];
-      expect(value, field).toBeGreaterThanOrEqual(min);
-      expect(value, field).toBeLessThanOrEqual(max);
-    }
-    expect(resolveOptions({ policy: name }).policy).toEqual(policy);
+    expect(resolveOptions({ policy: name }).policy).toEqual(POLICIES[name]);
+    expect(resolveOptions({ policy: { ...POLICIES[name] } }).policy).toEqual(POLICIES[name]);
   });
 
   test('values are laid over balanced, or over the preset they name', () => {
@@ -85,10 +81,9 @@ describe('a bad value is a RangeError that names the option and the value', () =
     // Spread is for crowds that were announced: a lone client is never held back by more than 20 ms.
     ['policy.spreadMs', '21', { policy: { spreadMs: 21 } }],
     ['policy.fastAttempts', '0', { policy: { fastAttempts: 0 } }],
-    ['policy.fastAttempts', '51', { policy: { fastAttempts: 51 } }],
     ['policy.dialsPerMinute', '0', { policy: { dialsPerMinute: 0 } }],
     ['policy.maxAttempts', '0', { policy: { maxAttempts: 0 } }],
-    ['policy.deadlineFloorMs', '49', { policy: { deadlineFloorMs: 49 } }],
+    ['policy.deadlineFloorMs', '9', { policy: { deadlineFloorMs: 9 } }],
     ['policy.deadlineFloorMs', '900', { policy: { deadlineFloorMs: 900, deadlineCapMs: 800 } }],
     ['policy.replyFloorMs', '6000', { policy: { replyFloorMs: 6_000 } }],
     ['policy.baseMs', '20000', { policy: { baseMs: 20_000 } }],
@@ -177,11 +172,13 @@ describe('bad values that are let through today', () => {
     ['probe', { probe: null }], // taken for false
     ['probe.url', { probe: { url: 7 } }],
     ['probe.url', { probe: { url: 'http://' } }], // rejects inside `probe`, which never rejects
+    // The bucket's arithmetic is NaN then, and the budget gone.
+    ['policy.dialsPerMinute', { policy: { dialsPerMinute: Infinity } }],
     ['env', { env: null }],
     ['env', { env: 'browser' }],
   ];
   for (const [option, options] of bad) {
-    test.fails(`${option}: ${JSON.stringify(options)}`, () => {
+    test.fails(`${option}: ${inspect(options)}`, () => {
       const resolve = () => resolveOptions(options as FailoverOptions);
       expect(resolve).toThrow(RangeError);
       expect(resolve).toThrow(option);

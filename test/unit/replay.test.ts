@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Frame, QueueOptions } from '../../src/core/options.ts';
-import { frameBytes, ReplayRegistry, SendQueue } from '../../src/core/replay.ts';
+import { createQueue, frameBytes, ReplayRegistry } from '../../src/core/replay.ts';
 
 const bytes = (...values: number[]) => new Uint8Array(values);
 
@@ -22,7 +22,7 @@ describe('the size of a frame', () => {
 
 function queue(limits: Partial<QueueOptions> = {}) {
   const overflows: [messages: number, bytes: number][] = [];
-  const of = new SendQueue({ maxBytes: 100, maxMessages: 10, overflow: 'throw', ...limits }, (...what) =>
+  const of = createQueue({ maxBytes: 100, maxMessages: 10, overflow: 'throw', ...limits }, (...what) =>
     overflows.push(what),
   );
   const drain = () => {

