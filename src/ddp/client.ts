@@ -60,8 +60,7 @@ export class DDPClient<Link extends DdpLink = FailoverWebSocket> {
 
   /** Counters of the link, and of dropped frames. */
   stats(): DDPStats {
-    const { malformedFrames, unknownMessages } = this.#session;
-    return { ...this.link.stats(), malformedFrames, unknownMessages };
+    return { ...this.link.stats(), ...this.#session.counts };
   }
 
   /**
@@ -140,7 +139,7 @@ export class DDPClient<Link extends DdpLink = FailoverWebSocket> {
   /** Ends the client: calls and subscriptions that still wait reject with `closed`. Documents can still be read. */
   close(): void {
     this.link.close();
-    this.#session.close();
+    this.#session.end();
   }
 
   #listen<E extends keyof DDPEvents>(event: E, listener: Listener<E>, once: boolean): this {

@@ -88,8 +88,7 @@ class Documents implements Collection<Record<string, unknown>> {
     else {
       this.#stale.delete(id);
       const events: (() => void)[] = [];
-      // Only an `added` may repeat what is known: after a hold that ended early.
-      this.#put(id, next, events, msg === 'added');
+      this.#put(id, next, events);
       for (const event of events) event();
     }
     return true;
@@ -108,15 +107,15 @@ class Documents implements Collection<Record<string, unknown>> {
       for (const id of this.#docs.keys()) if (!shadow.has(id)) this.#stale.add(id);
     }
     if (sweep) {
-      for (const id of this.#stale) this.#put(id, undefined, events, false);
+      for (const id of this.#stale) this.#put(id, undefined, events);
       this.#stale.clear();
     }
-    for (const [id, doc] of shadow ?? []) this.#put(id, doc, events, true);
+    for (const [id, doc] of shadow ?? []) this.#put(id, doc, events);
   }
 
-  #put(id: DocumentId, next: Doc | undefined, events: (() => void)[], compare: boolean): void {
+  #put(id: DocumentId, next: Doc | undefined, events: (() => void)[]): void {
     const old = this.#docs.get(id);
-    if (compare && old && EJSON.equals(old, next)) return;
+    if (EJSON.equals(old, next)) return;
     set(this.#docs, id, next);
     this.#all = undefined;
     if (!this.#observers.size) return;

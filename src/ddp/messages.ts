@@ -41,7 +41,7 @@ export type ServerMessage =
   | { readonly msg: 'error'; readonly reason: string }
   /** Allowed and of no meaning here. */
   | { readonly msg: 'ignored' }
-  /** Well formed, but of a kind this client does not know. */
+  /** Well formed, but of a kind this client does not know (nor does Meteor's: `addedBefore` and `movedBefore` were never sent). */
   | { readonly msg: 'unknown'; readonly name: string }
   | { readonly msg: 'malformed'; readonly error: FailoverError };
 
@@ -63,11 +63,10 @@ function read(frame: Fields): ServerMessage {
   const error = () => (frame.error === undefined ? undefined : new DDPError(revive(frame.error)));
   switch (msg) {
     case 'added':
-    case 'addedBefore': // ordered publications: the order is not kept, as in Meteor's own client
     case 'changed':
     case 'removed':
       return {
-        msg: msg === 'addedBefore' ? 'added' : msg,
+        msg,
         collection: string(frame.collection, 'collection'),
         id: parseId(id()),
         fields: object(revive(frame.fields ?? {}, true), 'fields'),
@@ -90,7 +89,6 @@ function read(frame: Fields): ServerMessage {
     case 'error':
       return { msg, reason: typeof frame.reason === 'string' ? frame.reason : 'no reason given' };
     case 'pong':
-    case 'movedBefore':
     case 'node': // server notices: the layer below has read them
     case 'drain':
       return { msg: 'ignored' };

@@ -71,14 +71,13 @@ export class Methods {
       checkTimeout('timeoutMs', timeoutMs, Infinity);
       const fail = (kind: ErrorKind, text: string) =>
         new FailoverError(kind, `${method}: ${text}`, { cause: signal?.reason });
-      const aborted = () => fail('aborted', 'aborted');
       if (this.#wire.closed) throw this.#wire.closed;
-      if (signal?.aborted) throw aborted();
+      if (signal?.aborted) throw fail('aborted', 'aborted');
       const id = this.#wire.nextId();
       const frame = encode({ msg: 'method', method, id, randomSeed, params: toJson(params) });
       if (!this.#wire.usable) this.#checkRoom(frame, fail);
 
-      const abort = () => call.reject(aborted());
+      const abort = () => call.reject(fail('aborted', 'aborted'));
       const timer =
         timeoutMs < Infinity &&
         this.#env.setTimeout(() => call.reject(fail('timeout', `no answer in ${timeoutMs} ms`)), timeoutMs);
@@ -162,7 +161,7 @@ export class Methods {
   lost(): void {
     for (const call of this.#calls.values())
       if (!call.retry && call.epoch && !call.result)
-        call.reject(new FailoverError('unconfirmed', 'the connection ended before the answer'));
+        call.reject(new FailoverError('unconfirmed', 'connection lost before the answer'));
   }
 
   /** The documents are those of the new connection: whatever calls answered on an older one wrote is among them. */

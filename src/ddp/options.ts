@@ -18,9 +18,5 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 /** @throws RangeError unless it is a timer's delay, or `unlimited` */
 export function checkTimeout(option: string, ms: unknown, unlimited?: number): void {
   if (!((ms as number) > 0 && (ms as number) <= MAX_TIMER_MS && typeof ms === 'number') && ms !== unlimited)
-    throw badOption(
-      option,
-      ms,
-      `a number above 0, at most ${MAX_TIMER_MS}${unlimited ? ', or Infinity' : ''}`,
-    );
+    throw badOption(option, ms, `more than 0, at most ${unlimited ?? MAX_TIMER_MS}`);
 }

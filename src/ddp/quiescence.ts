@@ -22,10 +22,12 @@ export class Quiescence {
   #awaited = new Set<string>();
   #pending = new Set<string>();
   #after: (() => void)[] = [];
-  #waiters: (() => void)[] = [];
   #held = false;
   #late = false;
   #timer: unknown;
+  #wake: () => void = () => {};
+  /** Resolves when the hold has ended, by whatever. */
+  settled: Promise<void> = Promise.resolve();
 
   /**
    * @param show makes what was held back visible; with `sweep` it removes what was not confirmed
@@ -43,6 +45,7 @@ export class Quiescence {
     this.#awaited = new Set(awaited);
     this.#pending = new Set(pending);
     this.#held = true;
+    this.settled = new Promise((resolve) => (this.#wake = resolve));
     this.#late = false;
     this.#timer = this.#env.setTimeout(() => {
       this.#late = true;
@@ -62,14 +65,6 @@ export class Quiescence {
     else fn();
   }
 
-  /** Resolves when the hold has ended, by whatever. */
-  settled(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#waiters.push(resolve);
-      if (!this.#held) this.#wake();
-    });
-  }
-
   /** The connection is gone: what was held back, and what waited for it, is void. */
   cancel(): void {
     this.#env.clearTimeout(this.#timer);
@@ -80,23 +75,15 @@ export class Quiescence {
     this.#wake();
   }
 
-  #wake(): void {
-    for (const resolve of this.#waiters.splice(0)) resolve();
-  }
-
   #check(): void {
     const sweep = !this.#awaited.size && (this.#late || !this.#pending.size);
     if (sweep) this.#env.clearTimeout(this.#timer);
     const shown = this.#held && (this.#late || !this.#awaited.size);
     if (!shown && !sweep) return;
-    const after = this.#after;
-    if (shown) {
-      this.#held = false;
-      this.#after = [];
-    }
+    const after = shown ? this.#after.splice(0) : [];
+    this.#held &&= !shown;
     this.#show(sweep);
-    if (!shown) return;
     for (const fn of after) fn();
-    this.#wake();
+    if (!this.#held) this.#wake();
   }
 }

@@ -44,8 +44,7 @@ export class Session<Link extends DdpLink> implements Wire {
   readonly methods: Methods;
   readonly hooks = new Set<() => void>();
   epoch = 1;
-  malformedFrames = 0;
-  unknownMessages = 0;
+  readonly counts = { malformedFrames: 0, unknownMessages: 0 };
   /** Resumes the login on the next connection. */
   token: string | undefined;
   /** Set once it is over, for whatever is asked of it later. */
@@ -79,7 +78,7 @@ export class Session<Link extends DdpLink> implements Wire {
       (awaited) =>
         emit('warning', {
           kind: 'quiescence',
-          message: `${awaited} answers missing after ${quiescenceTimeoutMs} ms: showing what is there`,
+          message: `${awaited} answers missing after ${quiescenceTimeoutMs} ms`,
         }),
     );
     this.subscriptions = new Subscriptions(this, (id) => this.#quiescence.settle(id));
@@ -87,17 +86,19 @@ export class Session<Link extends DdpLink> implements Wire {
     const link = (this.link = dial({
       ...rest,
       heartbeat: rest.heartbeat ?? { message: PING, isReply: isPong },
+      // A lost connection is no end of this client.
+      events: 'link',
       serverNotices: rest.serverNotices ?? true,
       handshake: async (send, receive) => {
         await handshake?.(send, receive);
         this.#offered.add(this.#version);
         send(encode({ msg: 'connect', version: this.#version, support: VERSIONS }));
       },
-      replayed: () => this.#quiescence.settled(),
+      replayed: () => this.#quiescence.settled,
     }));
     link.addEventListener('open', () => this.#open());
     link.addEventListener('message', (event) => this.#receive(parseMessage((event as MessageEvent).data)));
-    link.addEventListener('close', () => this.close());
+    link.addEventListener('close', () => this.end());
     link.on('giveup', (error) => this.end(error));
     link.on('down', () => this.#lost());
     link.on('suspect', () => (this.#suspect = true));
@@ -123,12 +124,7 @@ export class Session<Link extends DdpLink> implements Wire {
   }
 
   nextId(): string {
-    this.#ids += 1;
-    return this.#lastId;
-  }
-
-  get #lastId(): string {
-    return String(this.#ids);
+    return String(++this.#ids);
   }
 
   /** Calls app code; what it throws is reported and goes no further. */
@@ -144,12 +140,8 @@ export class Session<Link extends DdpLink> implements Wire {
     return this.methods.apply('login', [credentials], {}, this.#remember);
   }
 
-  close(): void {
-    this.end(new FailoverError('closed', 'the client is closed'));
-  }
-
   /** Everything that still waits ends with this error. */
-  end(error: FailoverError): void {
+  end(error = new FailoverError('closed', 'client closed')): void {
     if (this.closed) return;
     this.closed = error;
     this.#live = false;
@@ -168,7 +160,7 @@ export class Session<Link extends DdpLink> implements Wire {
     // A login that waits for its answer is sent again, and will replace the token; else the token itself is sent.
     if (!this.methods.flush(true) && this.token !== undefined) {
       this.#resume(this.token);
-      awaited.push(this.#lastId);
+      awaited.push(String(this.#ids));
     }
     this.#quiescence.begin(awaited, pending);
     this.store.hold();
@@ -207,7 +199,7 @@ export class Session<Link extends DdpLink> implements Wire {
   };
 
   #error(error: FailoverError): void {
-    if (error.kind === 'malformed') this.malformedFrames += 1;
+    if (error.kind === 'malformed') this.counts.malformedFrames += 1;
     this.#emit('error', error);
   }
 
@@ -245,11 +237,11 @@ export class Session<Link extends DdpLink> implements Wire {
       case 'failed':
         return this.#negotiate(message.version);
       case 'error':
-        return this.#error(new FailoverError('server', `the server complains: ${message.reason}`));
+        return this.#error(new FailoverError('server', `server: ${message.reason}`));
       case 'malformed':
         return this.#error(message.error);
       case 'unknown':
-        this.unknownMessages += 1;
+        this.counts.unknownMessages += 1;
         return this.#emit('warning', {
           kind: 'notice',
           message: `unknown message ${show(message.name)}`,
@@ -267,10 +259,7 @@ export class Session<Link extends DdpLink> implements Wire {
       this.#version = version;
       return this.link.reconnect();
     }
-    const error = new FailoverError(
-      'handshake',
-      `no common version of DDP: the server wants ${show(version)}`,
-    );
+    const error = new FailoverError('handshake', `no common DDP version: server wants ${show(version)}`);
     this.#error(error);
     this.end(error);
     this.link.close();
