@@ -1,61 +1,218 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import commonjs from '@rollup/plugin-commonjs';
 import resolve from '@rollup/plugin-node-resolve';
-import type { OutputOptions, RollupOptions } from 'rollup';
+import type { OutputOptions, Plugin, RollupOptions } from 'rollup';
 import dts from 'rollup-plugin-dts';
-import esbuild, { minify } from 'rollup-plugin-esbuild';
+import esbuild from 'rollup-plugin-esbuild';
+import { minify } from 'terser';
+import ts from 'typescript';
 
 interface Manifest {
   version: string;
   dependencies: Record<string, string>;
 }
 const manifest = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8')) as Manifest;
-const dependencies = Object.keys(manifest.dependencies);
+const external = Object.keys(manifest.dependencies);
 
 const target = 'es2022';
 const input = { index: 'src/index.ts', ddp: 'src/ddp/index.ts' };
+const require = createRequire(import.meta.url);
+
+/**
+ * What of the two built-in libraries is never reached from here. No minifier can know that a method is dead, and they are
+ * a fifth of the entry's size; both are pinned to exact versions, and the package and browser tests run what is left.
+ */
+const builtIn: Record<string, { file: string; dead: string[] }> = {
+  'reconnecting-websocket': {
+    // Its TypeScript source, which needs none of the ES5 helpers of its builds.
+    file: join(dirname(require.resolve('reconnecting-websocket/package.json')), 'reconnecting-websocket.ts'),
+    dead: [
+      ...['reconnect', 'send', 'dispatchEvent', 'addEventListener', 'removeEventListener', '_debug'],
+      ...[
+        'retryCount',
+        'bufferedAmount',
+        'extensions',
+        'protocol',
+        'url',
+        'readyState',
+        'CONNECTING',
+        'CLOSING',
+      ],
+    ],
+  },
+  eventemitter3: {
+    file: require.resolve('eventemitter3'),
+    dead: ['eventNames', 'emit', 'listenerCount', 'removeAllListeners', 'addListener'],
+  },
+};
+
+/** Takes the built-in libraries in without their dead methods and with their private names shortened. */
+function slim(): Plugin {
+  return {
+    name: 'slim',
+    resolveId: (id) => builtIn[id]?.file ?? null,
+    async transform(code, id) {
+      const library = Object.values(builtIn).find(({ file }) => file === id);
+      if (!library && !/node_modules.*\.ts$/.test(id)) return null;
+      const { outputText } = ts.transpileModule(without(library?.dead ?? [], code), {
+        compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext },
+      });
+      const slimmed = await minify(outputText, {
+        module: id.endsWith('.ts'),
+        mangle: { properties: { regex: /^_(?!_)/ } },
+      });
+      return { code: slimmed.code!, map: { mappings: '' } };
+    },
+  };
+}
+
+/** The source without the class members, prototype methods and calls of the given names. */
+function without(dead: string[], code: string): string {
+  const cuts: ts.Node[] = [];
+  const visit = (node: ts.Node): void => {
+    const { expression } = ts.isExpressionStatement(node) ? node : {};
+    const called = expression && ts.isCallExpression(expression) ? expression.expression : undefined;
+    const assigned = expression && ts.isBinaryExpression(expression) ? expression.left : undefined;
+    const name = ts.isClassElement(node)
+      ? node.name
+      : (memberName(called, 'this') ?? memberName(assigned, '.prototype'));
+    if (name && dead.includes(name.getText())) cuts.push(node);
+    else ts.forEachChild(node, visit);
+  };
+  visit(ts.createSourceFile('library.ts', code, ts.ScriptTarget.Latest, true));
+  return cuts.reduceRight((rest, { pos, end }) => rest.slice(0, pos) + rest.slice(end), code);
+}
+
+const memberName = (node: ts.Node | undefined, owner: string): ts.Node | undefined =>
+  node && ts.isPropertyAccessExpression(node) && node.expression.getText().endsWith(owner)
+    ? node.name
+    : undefined;
+
+/** Long names that never leave src/core: shortened, and the build stops if one of them turns up anywhere public. */
+const internal = [
+  ...[
+    'addedDelayMs',
+    'abandoned',
+    'abandonedAt',
+    'announcedSpreadMs',
+    'beat',
+    'confirmed',
+    'deadlineMs',
+    'decidedAt',
+  ],
+  ...[
+    'dueAt',
+    'engine',
+    'failedAt',
+    'failuresInRow',
+    'fastFailures',
+    'firstHeardAt',
+    'freeAbandons',
+    'freshPath',
+  ],
+  ...[
+    'handover',
+    'heardAt',
+    'loopback',
+    'maxAbandons',
+    'memory',
+    'openTimeoutMs',
+    'openedAt',
+    'outage',
+    'overdueAt',
+  ],
+  ...['perConnectionEvents', 'proven', 'sentAt', 'setBinaryType', 'shaken', 'smoothed', 'timeouts', 'tokens'],
+  ...['unanswered', 'untouchedMs', 'variance', 'wants', 'lastUrl', , 'adopted', 'dialled', 'released'],
+];
+const anyInternal = new RegExp(`\\b(${internal.join('|')})\\b`);
+
+/** Terser: 3 % smaller than esbuild's own, and what a bundler adds later starts from there. */
+function small(): Plugin {
+  return {
+    name: 'small',
+    async renderChunk(code, chunk, { format }) {
+      const core = chunk.moduleIds.some((id) => id.includes('/src/core/'));
+      const { code: result, map } = await minify(
+        { [chunk.fileName]: code },
+        {
+          module: format !== 'iife',
+          ecma: 2020,
+          compress: { passes: 3, unsafe_arrows: true, pure_getters: true, keep_fargs: false },
+          mangle: {
+            keep_classnames: /^(Failover|DDP)/,
+            properties: core && { regex: new RegExp(`^(${internal.join('|')})$`) },
+          },
+          keep_classnames: /^(Failover|DDP)/,
+          sourceMap: { asObject: true },
+        },
+      );
+      return { code: result!, map: map as never };
+    },
+  };
+}
+
+/** Guards `internal`: nothing of it in the public types, nor in a layer above the core. */
+function privacy(): Plugin {
+  const refuse = (text: string, where: string): void => {
+    // Comments may use any word.
+    const found = anyInternal.exec(text.replace(/\/\*[^]*?\*\/|\/\/.*/g, ''));
+    if (found) throw new Error(`rollup.config.ts: "${found[1]}" is in \`internal\`, but ${where} uses it`);
+  };
+  return {
+    name: 'privacy',
+    buildStart() {
+      for (const file of readdirSync('src', { recursive: true, encoding: 'utf8' })) {
+        if (file.endsWith('.ts') && !file.startsWith('core/'))
+          refuse(readFileSync(`src/${file}`, 'utf8'), `src/${file}`);
+      }
+    },
+    generateBundle(_, bundle) {
+      for (const [name, chunk] of Object.entries(bundle))
+        if (chunk.type === 'chunk') refuse(chunk.code, name);
+    },
+  };
+}
 
 /** All entries share one core, so that a class is the same whichever entry it was imported from. */
 function output(format: 'es' | 'cjs', extension: string): OutputOptions {
+  const types = extension.startsWith('.d');
   return {
     dir: 'dist',
     format,
     entryFileNames: `[name]${extension}`,
     chunkFileNames: `[name]${extension}`,
-    manualChunks: (id) => (id.includes('/src/core/') ? 'core' : undefined),
+    manualChunks: (id) => (/\/src\/core\/|\/node_modules\//.test(id) ? 'core' : undefined),
     minifyInternalExports: false,
-    sourcemap: !extension.startsWith('.d'),
-    // The dependencies are CommonJS for Node and ES modules for bundlers, which may also resolve them so for a require().
+    sourcemap: !types,
+    // ejson is CommonJS for Node and bundlers alike, but bundlers may still treat its default in either way.
     interop: 'auto',
+    plugins: types ? [] : [small()],
   };
 }
 
+const plugins = [slim(), resolve({ browser: true }), commonjs(), esbuild({ target })];
+const clean: Plugin = { name: 'clean', buildStart: () => rmSync('dist', { recursive: true, force: true }) };
+
 const config: RollupOptions[] = [
-  {
-    input,
-    external: dependencies,
-    plugins: [
-      { name: 'clean', buildStart: () => rmSync('dist', { recursive: true, force: true }) },
-      esbuild({ target }),
-    ],
-    output: [output('es', '.js'), output('cjs', '.cjs')],
-  },
+  { input, external, plugins: [clean, ...plugins], output: [output('es', '.js'), output('cjs', '.cjs')] },
   {
     input: 'src/script.ts',
-    plugins: [resolve({ browser: true }), commonjs(), esbuild({ target })],
+    plugins,
     output: {
       file: 'dist/failover-websocket.global.js',
       format: 'iife',
       name: 'failover',
       sourcemap: true,
-      plugins: [minify({ target })],
-      banner: `/*! failover-websocket ${manifest.version} | MIT | with ${dependencies.join(', ')} (MIT) */`,
+      plugins: [small()],
+      banner: `/*! failover-websocket ${manifest.version} | MIT | with ${[...Object.keys(builtIn), ...external].join(', ')} (MIT) */`,
     },
   },
   {
     input,
-    external: dependencies,
-    plugins: [dts()],
+    external,
+    plugins: [dts(), privacy()],
     output: [output('es', '.d.ts'), output('es', '.d.cts')],
   },
 ];

@@ -49,6 +49,9 @@ export interface Link {
 /** How long `close()` waits for the peer's close frame. Engines wait 5 to 90 s on a dead path. */
 const CLOSE_LINGER_MS = 1_000;
 
+/** What a WebSocket says whose peer sent no close frame. */
+const NO_CLOSE_FRAME: ConnectionEnd = { code: 1006, reason: '', wasClean: false };
+
 /** A dial under way: first its address, then its socket. */
 interface Attempt {
   readonly startedAt: number;
@@ -202,7 +205,7 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
         current?.detach();
         current = undefined;
         emit('giveup', effect.error);
-        hooks.closed({ code: 1006, reason: '', wasClean: false, error: effect.error });
+        hooks.closed(NO_CLOSE_FRAME);
         break;
       default:
         effect satisfies never;
@@ -356,7 +359,7 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
     heart.stop();
     begin(why.kind, why.kind === 'silent' ? env.now() - current!.heardAt : 0);
     retire();
-    const end = lastEnd ?? { code: 1006, reason: '', wasClean: false };
+    const end = lastEnd ?? NO_CLOSE_FRAME;
     lastEnd = undefined;
     hooks.lost(end);
     emit('down', why);
@@ -435,8 +438,7 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
       hooks.closed(end);
     };
     // As a WebSocket closed before it was open, or whose peer does not answer: no close frame was exchanged.
-    const silence = { code: 1006, reason: '', wasClean: false };
-    timer = env.setTimeout(() => finish?.(silence), current ? CLOSE_LINGER_MS : 0);
+    timer = env.setTimeout(() => finish?.(NO_CLOSE_FRAME), current ? CLOSE_LINGER_MS : 0);
     current?.socket.close(code, reason);
   }
 

@@ -4,7 +4,7 @@ import type { AttemptReport, FailoverReport, ProbeReport } from './report.ts';
 
 type Draft = { -readonly [K in keyof FailoverReport]: FailoverReport[K] };
 
-/** The report of the outage under way, as far as it has come. */
+/** The report of the outage under way; what is known only at its end is missing until then. */
 export interface Story extends Draft {
   attempts: AttemptReport[];
   probes: ProbeReport[];
@@ -27,17 +27,14 @@ export const newStory = (
   startedAt: number,
   detectedAfterMs: number,
   old: Connection | undefined,
-): Story => ({
-  cause,
-  startedAt,
-  detectedAfterMs,
-  attempts: [],
-  probes: [],
-  ...(old?.node === undefined ? {} : { fromNode: old.node }),
-  upAfterMs: 0,
-  downMs: 0,
-  replayMs: 0,
-  replayed: 0,
-  queuedFlushed: 0,
-  unconfirmedSends: 0,
-});
+): Story =>
+  ({
+    cause,
+    startedAt,
+    detectedAfterMs,
+    attempts: [],
+    probes: [],
+    ...(old?.node === undefined ? {} : { fromNode: old.node }),
+    queuedFlushed: 0,
+    unconfirmedSends: 0,
+  }) as unknown as Story;
