@@ -101,7 +101,10 @@ const internal = words(`
   memory openTimeoutMs openedAt outage overdueAt perConnectionEvents proven released sentAt setBinaryType shaken smoothed
   timeouts tokens unanswered untouchedMs variance wants
 `);
-const anyInternal = new RegExp(`\\b(${internal.join('|')})\\b`);
+/** One of them as a member: after a dot, in a pattern or literal, or before a colon or parenthesis; not as a word in a text. */
+const anyInternal = new RegExp(
+  `(?:\\.|[{,]\\s*)(?:${internal.join('|')})\\b|\\b(?:${internal.join('|')})\\??[:(]`,
+);
 
 /** Terser: 3 % smaller than esbuild's own, and what a bundler adds later starts from there. */
 function small(): Plugin {
@@ -133,7 +136,7 @@ function privacy(): Plugin {
   const refuse = (text: string, where: string): void => {
     // Comments may use any word.
     const found = anyInternal.exec(text.replace(/\/\*[^]*?\*\/|\/\/.*/g, ''));
-    if (found) throw new Error(`rollup.config.ts: "${found[1]}" is in \`internal\`, but ${where} uses it`);
+    if (found) throw new Error(`rollup.config.ts: "${found[0]}" is in \`internal\`, but ${where} uses it`);
   };
   return {
     name: 'privacy',
