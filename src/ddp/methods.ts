@@ -34,6 +34,8 @@ interface Call {
   updated: boolean;
   resolve(value: unknown): void;
   reject(error: unknown): void;
+  /** Rejects with a FailoverError that names the method. */
+  fail(kind: ErrorKind, text: string): void;
 }
 
 /** Calls that have not settled, in order. */
@@ -69,18 +71,18 @@ export class Methods {
     return new Promise((resolve, reject) => {
       const { retry = true, signal, randomSeed, timeoutMs = this.#defaultTimeoutMs } = options;
       checkTimeout('timeoutMs', timeoutMs, Infinity);
-      const fail = (kind: ErrorKind, text: string) =>
+      const error = (kind: ErrorKind, text: string) =>
         new FailoverError(kind, `${method}: ${text}`, { cause: signal?.reason });
       if (this.#wire.closed) throw this.#wire.closed;
-      if (signal?.aborted) throw fail('aborted', 'aborted');
+      if (signal?.aborted) throw error('aborted', 'aborted');
       const id = this.#wire.nextId();
       const frame = encode({ msg: 'method', method, id, randomSeed, params: toJson(params) });
-      if (!this.#wire.usable) this.#checkRoom(frame, fail);
+      if (!this.#wire.usable) this.#checkRoom(frame, error);
 
-      const abort = () => call.reject(fail('aborted', 'aborted'));
+      const abort = () => call.fail('aborted', 'aborted');
       const timer =
         timeoutMs < Infinity &&
-        this.#env.setTimeout(() => call.reject(fail('timeout', `no answer in ${timeoutMs} ms`)), timeoutMs);
+        this.#env.setTimeout(() => call.fail('timeout', `no answer in ${timeoutMs} ms`), timeoutMs);
       const settle =
         <T>(how: (value: T) => void) =>
         (value: T) => {
@@ -98,6 +100,7 @@ export class Methods {
         updated: false,
         resolve: settle(resolve),
         reject: settle(reject),
+        fail: (kind, text) => call.reject(error(kind, text)),
       };
       signal?.addEventListener('abort', abort);
       this.#calls.set(id, call);
@@ -107,7 +110,7 @@ export class Methods {
   }
 
   /** What waits for a connection is bounded like the link's own queue. */
-  #checkRoom(frame: string, fail: (kind: ErrorKind, text: string) => FailoverError): void {
+  #checkRoom(frame: string, error: (kind: ErrorKind, text: string) => FailoverError): void {
     const { maxMessages, maxBytes } = this.#limits;
     let messages = 1;
     let bytes = frameBytes(frame);
@@ -117,7 +120,7 @@ export class Methods {
         bytes += frameBytes(call.frame);
       }
     if (messages > maxMessages || bytes > maxBytes)
-      throw fail('overflow', `queue full (${maxMessages} messages, ${maxBytes} bytes)`);
+      throw error('overflow', `queue full (${maxMessages} messages, ${maxBytes} bytes)`);
   }
 
   #sent(call: Call): boolean {
@@ -161,7 +164,7 @@ export class Methods {
   lost(): void {
     for (const call of this.#calls.values())
       if (!call.retry && call.epoch && !call.result)
-        call.reject(new FailoverError('unconfirmed', 'connection lost before the answer'));
+        call.fail('unconfirmed', 'connection lost before the answer');
   }
 
   /** The documents are those of the new connection: whatever calls answered on an older one wrote is among them. */
