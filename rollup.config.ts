@@ -117,7 +117,7 @@ function small(): Plugin {
         {
           module: format !== 'iife',
           ecma: 2020,
-          compress: { passes: 3, unsafe_arrows: true, pure_getters: true, keep_fargs: false },
+          compress: { passes: 3, pure_getters: true, keep_fargs: false },
           mangle: {
             keep_classnames: /^(Failover|DDP)/,
             properties: core && { regex: new RegExp(`^(${internal.join('|')})$`) },
