@@ -158,33 +158,30 @@ export class World {
   random = 0.5;
   online = true;
   visible = true;
-  fetchAnswer: ((url: string, init?: RequestInit) => Promise<Response>) | undefined;
   userAgent = '';
+  fetchAnswer: ((url: string, init?: RequestInit) => Promise<Response>) | undefined;
   readonly env: Env;
 
   constructor() {
     vi.useFakeTimers({
       toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance', 'Date'],
     });
-    const world = this;
+    const open = (url: string, protocols?: string | string[]) => new FakeSocket(this, url, protocols);
     this.env = {
       now: () => this.now,
       timeOrigin: 1_000_000,
       setTimeout: (fn, ms) => setTimeout(fn, ms),
       clearTimeout: (timer) => clearTimeout(timer as NodeJS.Timeout),
       random: () => this.random,
-      WebSocket: class {
-        constructor(url: string, protocols?: string | string[]) {
-          return new FakeSocket(world, url, protocols) as never;
-        }
+      // Called with `new`: what it returns is the socket.
+      WebSocket: function (this: unknown, ...args: [url: string, protocols?: string | string[]]) {
+        return open(...args);
       } as never,
       fetch: (input, init) => {
         this.fetches.push({ at: this.now, url: String(input), init });
         return this.fetchAnswer?.(String(input), init) ?? Promise.reject(new TypeError('fetch failed'));
       },
-      get userAgent() {
-        return world.userAgent;
-      },
+      userAgent: '',
       baseUrl: 'https://app.example/',
       measure: (name, start, end, detail) => this.measures.push({ name, start, end, detail }),
       reportError: (error) => this.errors.push(error),
@@ -246,7 +243,8 @@ export class World {
     url: UrlSource = 'wss://app.example/ws',
     protocols?: ProtocolSource,
   ): FailoverWebSocket {
-    const ws = new FailoverWebSocket(url, protocols, { ...options, env: { ...this.env, ...options.env } });
+    const env = { ...this.env, userAgent: this.userAgent, ...options.env };
+    const ws = new FailoverWebSocket(url, protocols, { ...options, env });
     const say = (text: string) => this.say(text);
     ws.on('status', (status) => say(`status ${status.name}`));
     ws.on('attempt', (attempt) => say(`attempt ${attempt.outcome}`));

@@ -18,7 +18,7 @@ const link = (options: FailoverOptions = {}, protocols?: string[]) =>
   (ws = new FailoverWebSocket(URL, protocols, {
     probe: false,
     ...options,
-    env: { WebSocket: MockWebSocket as never },
+    env: { WebSocket: MockWebSocket },
   }));
 const event = <T extends Event>(target: EventTarget, type: string) =>
   new Promise<T>((resolve) => target.addEventListener(type, (e) => resolve(e as T), { once: true }));

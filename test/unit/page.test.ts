@@ -105,18 +105,6 @@ describe('no network', () => {
     await world.pass(100);
     expect(ws.status.name).toBe('online');
   });
-
-  // The docstring of Page.online says so; nothing does it.
-  test.fails("the browser's `false` is only believed until a dial succeeds", async () => {
-    world.online = false;
-    const ws = world.link();
-    ws.reconnect();
-    await world.pass(100);
-    expect(ws.status.name).toBe('online');
-    world.last.serverEnds();
-    await world.pass(1_000);
-    expect(ws.status.name).toBe('online');
-  });
 });
 
 describe('the page wakes', () => {
@@ -237,7 +225,7 @@ describe('a page that was blocked or asleep', () => {
   });
 
   // A timer that fires late says nothing about the server, as with an active heartbeat.
-  test.fails('does not suspect a server that speaks by itself either', async () => {
+  test('does not suspect a server that speaks by itself either', async () => {
     world.behaviour = (socket) => {
       accepts()(socket);
       const speak = () => {

@@ -353,13 +353,11 @@ describe('on any schedule', () => {
   const event: fc.Arbitrary<LinkEvent> = fc.oneof(
     {
       weight: 5,
-      arbitrary: fc
-        .constantFrom(...kinds)
-        .map((kind): LinkEvent => ({
-          type: 'failed',
-          failure: failure(kind),
-          abandoned: kind === 'timeout',
-        })),
+      arbitrary: fc.constantFrom(...kinds).map((kind): LinkEvent => ({
+        type: 'failed',
+        failure: failure(kind),
+        abandoned: kind === 'timeout',
+      })),
     },
     { weight: 5, arbitrary: fc.constant<LinkEvent>({ type: 'due' }) },
     { weight: 2, arbitrary: fc.boolean().map((proven): LinkEvent => ({ type: 'opened', proven })) },
