@@ -780,8 +780,7 @@ describe('a drain notice', () => {
     ]);
   });
 
-  // It is left, but the failover is not told: the story of the drain is dropped at the hiccup.
-  test.fails('a draining node that hiccups is left all the same', async () => {
+  test('a draining node that hiccups is left all the same', async () => {
     world.behaviour = sequence(accepts(), hangs(), hangs(), hangs(), accepts());
     const ws = world.link({ policy: 'fast', heartbeat, serverNotices: true });
     await world.pass(1_000);
