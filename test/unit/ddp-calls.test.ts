@@ -132,6 +132,18 @@ describe('an outage', () => {
     ddp.close();
   });
 
+  it('nor was it sent while the connection was suspect', async () => {
+    const { ddp, link } = await connected();
+    link.suspect();
+    const call = ddp.apply('m', [], { retry: false });
+    link.down();
+    expect(await state(call)).toBe('pending');
+    await link.open();
+    expect(link.sent()).toEqual(['connect 1', 'method m()']);
+    ddp.close();
+    expect(await state(call)).toBe('!closed');
+  });
+
   it.each([true, false])(
     'answered but not updated: not sent again, resolved with the documents (retry %s)',
     async (retry) => {

@@ -44,10 +44,11 @@ describe('a collection', () => {
 
   it('documents are frozen all the way down, and nothing the server says changes an _id', async () => {
     const { ddp, link } = await opened();
-    link.receive(
-      added('x', { _id: 'other', deep: [{ a: {} }] }),
-      changed('x', { more: {}, _id: 'y' }, ['_id']),
-    );
+    link.receive(added('x', { _id: 'other', deep: [{ a: {} }] }));
+    expect(ddp.collection('c').get('x')!._id).toBe('x');
+    link.receive(changed('x', { more: {}, _id: 'y' }));
+    expect(ddp.collection('c').get('x')!._id).toBe('x');
+    link.receive(changed('x', {}, ['_id']));
     const doc = ddp.collection<{ deep: [{ a: object }]; more: object }>('c').get('x')!;
     expect(doc._id).toBe('x');
     expect([doc, doc.deep, doc.deep[0], doc.deep[0].a, doc.more].every(Object.isFrozen)).toBe(true);
@@ -222,6 +223,7 @@ describe('after a failover', () => {
     expect(look(log)).toBe('-b +d');
     expect(docs.get('a')).toBe(a);
     expect(docs.get('c')).toBe(c);
+    expect(vi.getTimerCount()).toBe(0);
     // And on as usual.
     link.receive(changed('a', { n: 5 }), removed('d'));
     expect(look(log)).toBe('~a -d');
@@ -250,7 +252,9 @@ describe('after a failover', () => {
     ddp.collection('c').observe({ removed: () => seen.push(ddp.collection('other').find()) });
     link.down();
     await link.connect();
-    link.receive(added('x', {}, 'other'), added('a'), ready('1', '2'));
+    link.receive(added('x', {}, 'other'), added('a'));
+    expect(ddp.collection('other').size).toBe(0);
+    link.receive(ready('1', '2'));
     expect(seen).toEqual([[{ _id: 'x' }], [{ _id: 'x' }]]);
     ddp.close();
   });
@@ -417,6 +421,21 @@ describe('after a failover', () => {
     expect(look(log)).toBe('-b -c ~a');
     expect(await state(third.ready)).toBeUndefined();
     expect(subs[0]!.active).toBe(true);
+    ddp.close();
+  });
+
+  it('what was ready on a connection that died before it could be shown has to be ready again', async () => {
+    const { ddp, link } = await before();
+    link.down();
+    await link.connect();
+    const third = ddp.subscribe('three');
+    link.receive(ready('3'));
+    link.down();
+    await link.connect();
+    link.receive(ready('1', '2'));
+    expect(await state(third.ready)).toBe('pending');
+    link.receive(ready('3'));
+    expect(await state(third.ready)).toBeUndefined();
     ddp.close();
   });
 

@@ -348,7 +348,7 @@ describe('events', () => {
     ddp.on('error', note('error')).once('error', note('error once'));
     ddp.on('error', offed).off('error', offed).on('down', offed).off('down', offed);
     ddp.once('warning', offed).off('warning', offed).on('warning', note('warning'));
-    link.emit('warning', { kind: 'probe', message: '' });
+    link.emit('warning', { kind: 'callback', message: '' });
     await link.connect();
     link.receive('{', '{');
     expect(log.splice(0)).toEqual(['warning', 'error', 'error once', 'error']);
@@ -415,8 +415,14 @@ describe('options', () => {
   });
 
   it('are not passed on to the link, which knows them not', () => {
-    const { options } = world({ quiescenceTimeoutMs: 5, callTimeoutMs: Infinity, policy: 'fast' }).link;
-    expect(options).toMatchObject({ policy: 'fast' });
+    const { options } = world({
+      quiescenceTimeoutMs: 5,
+      callTimeoutMs: Infinity,
+      policy: 'fast',
+      events: 'per-connection',
+    }).link;
+    // `close` for every lost connection would end the client.
+    expect(options).toMatchObject({ policy: 'fast', events: 'link' });
     expect(options).not.toHaveProperty('quiescenceTimeoutMs');
     expect(options).not.toHaveProperty('callTimeoutMs');
   });
