@@ -87,7 +87,7 @@ function read(frame: Fields): ServerMessage {
     case 'failed':
       return { msg, version: string(frame.version, 'version') };
     case 'error':
-      return { msg, reason: typeof frame.reason === 'string' ? frame.reason : 'no reason given' };
+      return { msg, reason: show(frame.reason) };
     case 'pong':
     case 'node': // server notices: the layer below has read them
     case 'drain':

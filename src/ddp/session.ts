@@ -259,7 +259,7 @@ export class Session<Link extends DdpLink> implements Wire {
       this.#version = version;
       return this.link.reconnect();
     }
-    const error = new FailoverError('handshake', `no common DDP version: server wants ${show(version)}`);
+    const error = new FailoverError('handshake', `no common DDP version, server: ${show(version)}`);
     this.#error(error);
     this.end(error);
     this.link.close();
