@@ -41,7 +41,7 @@ export type PageEvent =
   | 'active';
 
 export interface Page {
-  /** What the browser says. Its `false` is only believed until a dial succeeds. */
+  /** What the browser says. */
   online(): boolean;
   visible(): boolean;
   /** Subscribes to one page event; returns the way to unsubscribe. */

@@ -45,6 +45,11 @@ export const badOption = (option: string, value: unknown, expected: string): Ran
 
 /** A value as text for an error message: short, never throwing. */
 export function show(value: unknown): string {
-  const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
+  let text: string;
+  try {
+    text = typeof value === 'string' ? JSON.stringify(value) : String(value);
+  } catch {
+    text = typeof value;
+  }
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }

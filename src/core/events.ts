@@ -29,12 +29,8 @@ export type WarningKind =
   | 'heartbeat-unanswered'
   /** Frames waiting in the queue were discarded by `close()`. */
   | 'queue-discarded'
-  /** A probe's verdict, as advice in words. */
-  | 'probe'
   /** A callback of the app's (identify, isReply, registry entry, provider) threw. */
-  | 'callback'
-  /** A server notice or hint that was not understood. */
-  | 'notice';
+  | 'callback';
 
 /** Events of the SDK, beside the DOM ones. */
 export interface FailoverEvents {

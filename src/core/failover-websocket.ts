@@ -11,6 +11,7 @@ import {
   type UrlSource,
 } from './options.ts';
 import { createQueue, frameBytes, ReplayRegistry, type SendQueue } from './replay.ts';
+import type { Socket } from './socket.ts';
 import { sameStatus, statusOf } from './status.ts';
 import { createTarget, syntaxError, type Target } from './target.ts';
 
@@ -67,7 +68,11 @@ export class FailoverWebSocket extends EventTarget {
   readonly #emitter = new EventEmitter<FailoverEvents>();
   readonly #options: ReturnType<typeof resolveOptions>;
   #binaryType: BinaryType = 'blob';
+  /** The socket dialled last. */
+  #dialled: Socket | undefined;
   #status: Status;
+  /** The status that listeners know. */
+  #told: Status;
   /** `open` has been or is being dispatched for the current connection. */
   #opened = false;
   /** `open` is being dispatched: what its listeners send goes out before what waited. */
@@ -96,7 +101,7 @@ export class FailoverWebSocket extends EventTarget {
       else this.#unsent.add(key);
     });
     this.#link = createLink(this.#options, this.#target, {
-      dialled: (socket) => socket.setBinaryType(this.#binaryType),
+      dialled: (socket) => (this.#dialled = socket).setBinaryType(this.#binaryType),
       adopted: () => this.#adopted(),
       frame: (event) => this.dispatchEvent(messageEvent(event)),
       released: () => {
@@ -111,9 +116,9 @@ export class FailoverWebSocket extends EventTarget {
       closed: (end) => this.#closed(end),
       changed: () => this.#changed(),
       emit: (event, ...args) => this.#emit(event, ...args),
-      replayed: async () => (await this.#options.replayed?.(), this.#replayed),
+      replayed: async () => this.#options.replayed?.() ?? this.#replayed,
     });
-    this.#status = statusOf(this.#link.state(), undefined, env.timeOrigin);
+    this.#status = this.#told = statusOf(this.#link.state(), undefined, env.timeOrigin);
     this.#link.start();
   }
 
@@ -151,10 +156,13 @@ export class FailoverWebSocket extends EventTarget {
     if (type !== 'blob' && type !== 'arraybuffer') return; // as WebSocket: an unknown value is ignored
     this.#binaryType = type;
     this.#link.current()?.socket.setBinaryType(type);
+    this.#dialled?.setBinaryType(type);
   }
 
   get status(): Status {
-    return this.#status;
+    const { state, current } = this.#link;
+    const status = statusOf(state(), current()?.node, this.#options.env.timeOrigin);
+    return sameStatus(status, this.#status) ? this.#status : (this.#status = status);
   }
 
   stats(): Stats {
@@ -256,18 +264,8 @@ export class FailoverWebSocket extends EventTarget {
     const entry = this.subscriptions.get(key);
     // Deleted, or the connection closed, by an entry or listener before it.
     if (entry === undefined || !this.#link.usable()) return;
-    let frame: Frame;
-    try {
-      frame = typeof entry === 'function' ? entry() : entry;
-    } catch (error) {
-      this.#emit('warning', {
-        kind: 'callback',
-        message: `subscriptions: an entry threw: ${show(error)}`,
-        detail: error,
-      });
-      return;
-    }
-    this.#link.send(frame);
+    const frame = typeof entry === 'function' ? this.#link.guard('subscriptions', entry) : entry;
+    if (frame !== undefined) this.#link.send(frame);
   }
 
   #closed(end: CloseDetail): void {
@@ -287,9 +285,9 @@ export class FailoverWebSocket extends EventTarget {
   }
 
   #changed(): void {
-    const status = statusOf(this.#link.state(), this.#link.current()?.node, this.#options.env.timeOrigin);
-    if (sameStatus(status, this.#status)) return;
-    this.#status = status;
+    const { status } = this;
+    if (status === this.#told) return;
+    this.#told = status;
     this.#emit('status', status);
   }
 

@@ -1,4 +1,5 @@
 import type { Connection } from './connection.ts';
+import type { Stats } from './events.ts';
 import { judge, observeRtt, overdueAfter, quietMs, type Rtt } from './liveness.ts';
 import type { Frame, ResolvedOptions } from './options.ts';
 
@@ -14,13 +15,12 @@ export interface HeartHooks {
   silent(silentMs: number): void;
   /** The heartbeat was switched off: whoever was suspected because of it is not. */
   off(): void;
-  /** A callback of the app's threw. */
-  threw(callback: string, error: unknown): void;
+  /** Calls the app's code; what it throws becomes a warning and undefined. */
+  guard<T>(callback: string, call: () => T): T | undefined;
 }
 
 export interface Heart {
-  readonly rtt: Rtt | undefined;
-  readonly pings: number;
+  stats(): Pick<Stats, 'pingsSent' | 'rttMs' | 'rttVarMs'>;
   /** Is there a ping to prove a connection with? */
   readonly active: boolean;
   /** Pings, unless a ping is out already. Without `overdueMs` the answer is due in an RTT-based time. */
@@ -43,10 +43,12 @@ export function createHeart(
 ): Heart {
   let heartbeat = configured;
   let rtt: Rtt | undefined;
-  let pings = 0;
+  let pingsSent = 0;
   let answered = false;
   let unanswered = 0;
   let touchedAt = env.now();
+  /** When a timer last fired late. */
+  let awakeAt = 0;
   let timer: unknown;
 
   const active = () => (heartbeat && 'message' in heartbeat ? heartbeat : undefined);
@@ -57,26 +59,13 @@ export function createHeart(
   ) => {
     const message = active()?.message;
     if (message === undefined || connection.ping) return;
-    let frame: Frame;
-    try {
-      frame = typeof message === 'function' ? message() : message;
-    } catch (error) {
-      hooks.threw('heartbeat.message', error);
-      return;
-    }
+    const frame: Frame | undefined =
+      typeof message === 'function' ? hooks.guard('heartbeat.message', message) : message;
+    if (frame === undefined) return;
     const sentAt = env.now();
-    pings += 1;
+    pingsSent += 1;
     connection.ping = { sentAt, overdueAt: sentAt + overdueMs, sent: connection.sent };
     connection.socket.send(frame);
-  };
-
-  const isReply = (data: unknown): boolean | undefined => {
-    try {
-      return active()?.isReply?.(data);
-    } catch (error) {
-      hooks.threw('heartbeat.isReply', error);
-      return false;
-    }
   };
 
   const noAnswer = () => {
@@ -95,19 +84,26 @@ export function createHeart(
     if (!current) return;
     const now = env.now();
     const quiet = quietMs(policy, { visible: env.page.visible(), untouchedMs: now - touchedAt });
-    const verdict = judge(current, heartbeat, quiet, now);
+    const { ping: asked, heardAt } = current;
+    // Who only listens gives a server whose words may wait behind the sleep the same time once more.
+    const life = { ping: asked, heardAt: active() ? heardAt : Math.max(heardAt, awakeAt) };
+    const verdict = judge(life, heartbeat, quiet, now);
     switch (verdict.do) {
       case 'wait':
         timer = env.setTimeout(() => {
           // Messages may be waiting behind a page that was blocked: ask again instead of judging.
-          if (env.now() - verdict.until > LATE_MS) current.ping = undefined;
+          if (env.now() - verdict.until > LATE_MS) {
+            awakeAt = env.now();
+            current.ping = undefined;
+          }
           beat();
         }, verdict.until - now);
         return;
       case 'ping':
         ping(current);
-        // Nothing went out if the app's message threw; then there is nothing to wait for.
+        // Nothing went out if the app's message threw: the next look gives it another chance.
         if (current.ping) beat();
+        else timer = env.setTimeout(beat, quiet);
         return;
       case 'suspect':
         noAnswer();
@@ -116,12 +112,7 @@ export function createHeart(
   };
 
   return {
-    get rtt() {
-      return rtt;
-    },
-    get pings() {
-      return pings;
-    },
+    stats: () => ({ pingsSent, rttMs: rtt?.smoothed, rttVarMs: rtt?.variance }),
     get active() {
       return active() !== undefined;
     },
@@ -130,7 +121,7 @@ export function createHeart(
     stop,
     unanswered: noAnswer,
     heard(connection, data) {
-      const own = isReply(data);
+      const own = hooks.guard('heartbeat.isReply', () => active()?.isReply?.(data));
       const { ping: asked } = connection;
       if (asked || !active()) answered = true;
       if (asked) {

@@ -41,6 +41,8 @@ export interface Link {
   usable(): boolean;
   stats(): Omit<Stats, 'queuedMessages' | 'queuedBytes'>;
   start(): void;
+  /** Calls the app's code; what it throws becomes a warning and undefined. */
+  guard<T>(callback: string, call: () => T): T | undefined;
   send(frame: Frame): void;
   reconnect(): void;
   close(code: number, reason: string): void;
@@ -99,7 +101,7 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
       warn('heartbeat-unanswered', 'never answered, switched off: a hang is now invisible');
       dispatch({ type: 'alive' });
     },
-    threw,
+    guard,
   });
 
   const unlisten = [
@@ -131,6 +133,15 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
 
   function threw(callback: string, error: unknown): void {
     warn('callback', `${callback} threw: ${show(error)}`, error);
+  }
+
+  function guard<T>(callback: string, call: () => T): T | undefined {
+    try {
+      return call();
+    } catch (error) {
+      threw(callback, error);
+      return undefined;
+    }
   }
 
   function dispatch(event: LinkEvent): void {
@@ -177,7 +188,8 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
         heart.beat();
         break;
       case 'release':
-        if (effect.was === 'proven') story = undefined;
+        // Nothing was given up since the story began: there is nothing to tell.
+        if (effect.was !== 'draining' && story?.upAfterMs === undefined) story = undefined;
         counts.hedgesCancelled += 1;
         heart.beat();
         hooks.released();
@@ -368,12 +380,8 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
   function heard(connection: Connection, data: unknown): boolean {
     counts.framesReceived += 1;
     const { node } = connection;
-    if (node === undefined && options.identify) {
-      try {
-        connection.node = options.identify(data);
-      } catch (error) {
-        threw('identify', error);
-      }
+    if (node === undefined) {
+      connection.node = guard('identify', () => options.identify?.(data));
     }
     const notice = options.serverNotices ? parseNotice(data) : undefined;
     if (notice?.msg === 'node') connection.node = notice.id;
@@ -400,10 +408,13 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
     if (!options.probe || probing) return;
     const of = story;
     const abort = (probing = new AbortController());
-    void probe(target.lastUrl, options.probe, env, abort.signal).then((report) => {
-      if (probing === abort) probing = undefined;
-      if (report && of) addChapter(of.probes, report);
-    });
+    void probe(target.lastUrl, options.probe, env, abort.signal).then(
+      (report) => {
+        if (probing === abort) probing = undefined;
+        if (report && of && of === story) addChapter(of.probes, report);
+      },
+      (error: unknown) => threw('probe', error),
+    );
   }
 
   /** The outage is over. */
@@ -454,12 +465,8 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
     current: () => current,
     usable: () =>
       current !== undefined && (machine.state.name === 'online' || machine.state.name === 'draining'),
-    stats: () => ({
-      ...counts,
-      pingsSent: heart.pings,
-      rttMs: heart.rtt?.smoothed,
-      rttVarMs: heart.rtt?.variance,
-    }),
+    stats: () => ({ ...counts, ...heart.stats() }),
+    guard,
     start: () => dispatch({ type: 'start' }),
     send(frame) {
       counts.framesSent += 1;

@@ -95,14 +95,14 @@ export interface FailoverOptions {
   readonly events?: 'link' | 'per-connection';
   /**
    * For layers that replay more than `subscriptions` holds: asked when a replacement is up; the `failover` report waits for
-   * it. Must not reject. @default resolved at once
+   * it and takes its number as `replayed`. Must not reject. @default the size of `subscriptions`, at once
    */
-  readonly replayed?: () => Promise<void>;
+  readonly replayed?: () => Promise<number>;
   /** Replaces parts of the outside world. @default the browser's */
   readonly env?: Partial<Env>;
 }
 
-/** FailoverOptions after validation: complete, frozen. */
+/** FailoverOptions after validation: complete. */
 export interface ResolvedOptions {
   readonly policy: Readonly<ReconnectPolicy>;
   readonly heartbeat: Heartbeat | false;
@@ -136,11 +136,11 @@ export function resolveOptions(options: FailoverOptions = {}): ResolvedOptions {
   check('queue', queue, isObject);
   const { maxBytes = 1_048_576, maxMessages = 1_000, overflow = 'throw' } = queue;
   const { handshake, identify, replayed, hedge = true, serverNotices = false } = given;
-  return Object.freeze({
+  return {
     policy: resolvePolicy(given.policy),
     heartbeat,
     hedge: check('hedge', hedge, isBoolean),
-    probe: probe && {
+    probe: probe !== false && {
       url: check('probe', probe, isObject).url,
       crossOrigin: check('probe.crossOrigin', probe.crossOrigin ?? false, isBoolean),
       timeoutMs: check('probe.timeoutMs', probe.timeoutMs ?? 3_000, between(50, 60_000)),
@@ -155,12 +155,13 @@ export function resolveOptions(options: FailoverOptions = {}): ResolvedOptions {
     replayed: check('replayed', replayed, isFunction),
     serverNotices: check('serverNotices', serverNotices, isBoolean),
     perConnectionEvents: check('events', events, oneOf('link', 'per-connection')) === 'per-connection',
-    env: { ...browserEnv(), ...given.env },
-  });
+    env: { ...browserEnv(), ...check('env', given.env ?? {}, isObject) },
+  };
 }
 
 function resolvePolicy(policy: FailoverOptions['policy'] = 'balanced'): Readonly<ReconnectPolicy> {
-  const { preset = 'balanced', ...own } = typeof policy === 'string' ? { preset: policy } : policy;
+  const { preset = 'balanced', ...own } =
+    typeof policy === 'string' ? { preset: policy } : check('policy', policy, isObject);
   const result: ReconnectPolicy = { ...POLICIES[check('policy', preset, oneOf(...Object.keys(POLICIES)))] };
   const names = oneOf(...Object.keys(result));
   for (const [name, value] of Object.entries(own) as [keyof ReconnectPolicy, number | undefined][]) {

@@ -82,4 +82,8 @@ export const POLICIES: Readonly<Record<PolicyName, Readonly<ReconnectPolicy>>> =
  * fires at once), and 10 ms keeps a typo from becoming a flood.
  */
 export const policyLimits = (field: string): readonly [min: number, max: number] =>
-  field === 'spreadMs' ? [0, 20] : field.endsWith('Ms') ? [10, 86_400_000] : [1, Infinity];
+  field === 'spreadMs'
+    ? [0, 20]
+    : field.endsWith('Ms')
+      ? [10, 86_400_000]
+      : [1, field === 'maxAttempts' ? Infinity : 6_000];

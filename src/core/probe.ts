@@ -15,17 +15,6 @@ export function classifyStatus(status: number, hasRetryAfter: boolean): ProbeVer
   return 'unknown';
 }
 
-/** The verdict as advice in words. */
-export const ADVICE: Record<ProbeVerdict, string> = {
-  gateway: 'a gateway answers, the app behind it does not: let the balancer check the app, not the gateway',
-  overloaded: 'the server asks to come back later',
-  unauthorized: 'this path wants credentials; that need not hold for the WebSocket',
-  'not-found': 'nothing at this path, or a proxy that does not know this host name',
-  healthy: 'the app answers over HTTP; if no WebSocket opens, look for a proxy that strips the upgrade',
-  unreachable: 'no HTTP answer either',
-  unknown: 'the browser does not let script see the answer',
-};
-
 /** The WebSocket URL over http(s), without the query, which may carry a token. */
 export function probeUrl(url: string): string {
   return redact(url).replace(/^ws/, 'http');

@@ -65,9 +65,10 @@ export function createQueue(
         );
       }
       while (!fits()) remove(1);
-      if (frames.length < before[0]) overflowed(before[0] - frames.length, before[1] - bytes);
+      const dropped = [before[0] - frames.length, before[1] - bytes] as const;
       frames.push({ frame: copyFrame(frame), size });
       bytes += size;
+      if (dropped[0]) overflowed(...dropped);
     },
     flush(send) {
       let sent = 0;

@@ -294,7 +294,9 @@ function whileDialling(machine: Machine, state: Seeking, event: LinkEvent, conte
       // The network or the page is back: a new lane, inside the same budget.
       return state.dial.at === 'dialling'
         ? stay(machine)
-        : seek(here({ ...state, outage: { ...outage, attempts: 0 } }), context, [{ do: 'cancel-dial' }], 0);
+        : seek(here({ ...state, outage: { ...outage, attempts: 0 } }), { ...context, random: 0 }, [
+            { do: 'cancel-dial' },
+          ]);
     case 'reconnect':
       return state.dial.at === 'dialling' ? stay(machine) : dial(machine, context, [{ do: 'cancel-dial' }]);
     default:
@@ -303,16 +305,10 @@ function whileDialling(machine: Machine, state: Seeking, event: LinkEvent, conte
 }
 
 /** Decides when the next dial goes out. */
-function seek(
-  machine: Machine,
-  context: TransitionContext,
-  before: readonly Effect[],
-  spread?: number,
-): Step {
+function seek(machine: Machine, context: TransitionContext, before: readonly Effect[]): Step {
   const state = machine.state as Seeking;
   if (!context.online) return [{ ...machine, state: { ...state, dial: { at: 'offline' } } }, before];
-  const pace = spread === undefined ? context : { ...context, random: spread };
-  const ms = nextWait(context.policy, state.outage, machine.memory, pace);
+  const ms = nextWait(context.policy, state.outage, machine.memory, context);
   if (ms <= 0) return dial(machine, context, before);
   const { now } = context;
   return [

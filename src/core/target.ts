@@ -38,7 +38,7 @@ export function createTarget(urls: UrlSource, protocols: ProtocolSource | undefi
     // 8 characters of base 36: unlikely to repeat within an engine's memory.
     const token = () => env.random().toString(36).slice(2, 10).padEnd(8, '0');
     const at = parseUrl(template.replace(/(\{|%7B)attempt(\}|%7D)/g, token), url, env.baseUrl);
-    loopback = /^(localhost|.*\.localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(at.hostname);
+    loopback = /^((.*\.)?localhost|127\.[\d.]+|\[::1\])$/.test(at.hostname);
     return at.href;
   };
   const pick = (given: string | URL | readonly string[], wanted: string | string[] | undefined): Where => {
@@ -93,7 +93,8 @@ function parseUrl(text: string, given: unknown, base: string | undefined): URL {
   try {
     const at = new URL(text, base);
     at.protocol = at.protocol.replace('http', 'ws');
-    if (/^wss?:$/.test(at.protocol) && !at.hash) return at;
+    if ((typeof given === 'string' || given instanceof URL) && /^wss?:$/.test(at.protocol) && !at.hash)
+      return at;
   } catch {
     // as bad as one of the wrong scheme
   }

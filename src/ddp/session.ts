@@ -57,6 +57,8 @@ export class Session<Link extends DdpLink> implements Wire {
   #live = false;
   /** The connection may be about to be replaced: what is sent now could be sent again with the replay. */
   #suspect = false;
+  /** Subscriptions sent again on this connection. */
+  #revived = 0;
   #ids = 0;
   #version = VERSIONS[0]!;
   /** Versions offered since the last success. */
@@ -94,7 +96,7 @@ export class Session<Link extends DdpLink> implements Wire {
         this.#offered.add(this.#version);
         send(encode({ msg: 'connect', version: this.#version, support: VERSIONS }));
       },
-      replayed: () => this.#quiescence.settled,
+      replayed: () => this.#quiescence.settled.then(() => this.#revived),
     }));
     link.addEventListener('open', () => this.#open());
     link.addEventListener('message', (event) => this.#receive(parseMessage((event as MessageEvent).data)));
@@ -102,10 +104,6 @@ export class Session<Link extends DdpLink> implements Wire {
     link.on('giveup', (error) => this.end(error));
     link.on('down', () => this.#lost());
     link.on('suspect', () => (this.#suspect = true));
-    // A connection becomes current just before its attempt is told, and `open` follows: in between it is not ours to use.
-    link.on('attempt', ({ outcome }) => {
-      if (outcome === 'open') this.#suspect = true;
-    });
     link.on('status', ({ name }) => {
       // The suspect answered after all: nothing was replaced, what waited may go.
       if (name !== 'online' || !this.#suspect) return;
@@ -156,6 +154,7 @@ export class Session<Link extends DdpLink> implements Wire {
     this.#live = true;
     this.#suspect = false;
     const { awaited, pending } = this.subscriptions.revive();
+    this.#revived = awaited.length + pending.length;
     awaited.push(CONNECTED);
     // A login that waits for its answer is sent again, and will replace the token; else the token itself is sent.
     if (!this.methods.flush(true) && this.token !== undefined) {
