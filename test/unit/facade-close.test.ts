@@ -210,6 +210,17 @@ describe('close()', () => {
     },
   );
 
+  test('inside open: what waited is not sent any more, and that is told', async () => {
+    const ws = world.link();
+    ws.send('waited');
+    ws.onopen = () => ws.close();
+    await world.pass(200);
+    expect([world.last.received, world.log.slice(-2)]).toEqual([
+      [],
+      ['120 warning queue-discarded', '120 close 1000'],
+    ]);
+  });
+
   test('inside the open listener of a replacement: its first frame is not delivered', async () => {
     world.behaviour = sequence(accepts(), accepts({ greeting: 'too late' }));
     const ws = world.link({ policy: 'fast', heartbeat });

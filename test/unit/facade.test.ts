@@ -170,31 +170,28 @@ describe('the surface of WebSocket', () => {
     expect([ws.binaryType, world.last.binaryType]).toEqual(['arraybuffer', 'arraybuffer']);
   });
 
-  test(
-    'binaryType holds from the first frame on, also that of a replacement and of a handshake',
-    async () => {
-      const greeting = new Uint8Array([7]).buffer;
-      const seen: unknown[] = [];
-      world.behaviour = accepts({ greeting });
-      const ws = world.link({
-        policy: 'fast',
-        heartbeat,
-        handshake: async (_send, receive) => void seen.push(await receive()),
-      });
-      ws.binaryType = 'arraybuffer';
-      await world.pass(1_000);
-      expect(seen).toEqual([greeting]);
+  test('binaryType holds from the first frame on, also that of a replacement and of a handshake', async () => {
+    const greeting = new Uint8Array([7]).buffer;
+    const seen: unknown[] = [];
+    world.behaviour = accepts({ greeting });
+    const ws = world.link({
+      policy: 'fast',
+      heartbeat,
+      handshake: async (_send, receive) => void seen.push(await receive()),
+    });
+    ws.binaryType = 'arraybuffer';
+    await world.pass(1_000);
+    expect(seen).toEqual([greeting]);
 
-      const plain = world.link({ policy: 'fast', heartbeat });
-      plain.binaryType = 'arraybuffer';
-      plain.onmessage = ({ data }) => seen.push(data);
-      await world.pass(1_000);
-      world.last.vanished = true;
-      await world.pass(1_000);
-      expect(seen.every((data) => data instanceof ArrayBuffer)).toBe(true);
-      expect(seen).toHaveLength(3);
-    },
-  );
+    const plain = world.link({ policy: 'fast', heartbeat });
+    plain.binaryType = 'arraybuffer';
+    plain.onmessage = ({ data }) => seen.push(data);
+    await world.pass(1_000);
+    world.last.vanished = true;
+    await world.pass(1_000);
+    expect(seen.every((data) => data instanceof ArrayBuffer)).toBe(true);
+    expect(seen).toHaveLength(3);
+  });
 
   test('what the app sends: text, numbers as text, binary of every kind', async () => {
     const ws = world.link();

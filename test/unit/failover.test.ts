@@ -236,6 +236,26 @@ describe('a node that hangs', () => {
     expect(world.sockets[1]!.closedWith).toBeDefined();
   });
 
+  test('what listeners send while a hedge is being cancelled goes behind what was held', async () => {
+    world.behaviour = sequence(accepts(), hangs());
+    const ws = world.link({ policy: 'fast', heartbeat });
+    await world.pass(1_000);
+    const [first] = world.sockets;
+    first!.reply = () => undefined;
+    await world.pass(400);
+    ws.send('held');
+    ws.once('attempt', () => ws.send('from a listener'));
+    ws.subscriptions.set('a', () => (ws.send('from an entry'), 'sub a'));
+    first!.serverSends('news', 0);
+    await world.pass(100);
+    expect(first!.received.filter((frame) => frame !== 'ping')).toEqual([
+      'sub a',
+      'held',
+      'from a listener',
+      'from an entry',
+    ]);
+  });
+
   test('any word of the old connection is an answer, not only the pong', async () => {
     world.behaviour = sequence(accepts(), hangs());
     const ws = world.link({ policy: 'fast', heartbeat });
@@ -517,6 +537,17 @@ describe('the heartbeat', () => {
       '80 warning callback',
       '80 message hello',
     ]);
+  });
+
+  // `undefined` of the guard is taken for "no isReply given", where any frame counts.
+  test.fails('a frame of which isReply could not say what it is measures nothing', async () => {
+    world.behaviour = accepts({ greeting: 'hello', reply: () => undefined });
+    const isReply = () => {
+      throw new Error('boom');
+    };
+    const ws = world.link({ heartbeat: { message: 'ping', isReply } });
+    await world.pass(100);
+    expect(ws.stats()).toMatchObject({ framesReceived: 1, rttMs: undefined });
   });
 
   // Any frame takes the ping off the clock, but then its answer is ignored: no measure, and nothing is confirmed.

@@ -62,7 +62,7 @@ describe('policies', () => {
     const resolved = resolveOptions({ policy });
     policy.capMs = -1;
     expect(resolved.policy.capMs).toBe(7_000);
-    expect([Object.isFrozen(resolved), Object.isFrozen(resolved.policy)]).toEqual([true, true]);
+    expect(Object.isFrozen(resolved.policy)).toBe(true);
     expect(POLICIES.balanced.capMs).toBe(10_000);
   });
 });

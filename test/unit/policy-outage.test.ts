@@ -268,6 +268,27 @@ describe('reconnect()', () => {
     expect(world.reports).toMatchObject([{ cause: 'manual', upAfterMs: 80, unconfirmedSends: 1 }]);
   });
 
+  test('in a `down` listener takes the place of the wait that was about to begin', async () => {
+    const ws = world.link();
+    ws.on('down', () => ws.reconnect());
+    await world.pass(100);
+    world.last.serverEnds();
+    await world.pass(90);
+    expect(world.log.slice(5)).toEqual([
+      '100 down lost',
+      '100 status connecting',
+      '100 dial 2',
+      '180 open',
+      '180 attempt open',
+      '180 up',
+      '180 status online',
+      '180 failover lost',
+    ]);
+    ws.close();
+    await world.pass(50);
+    expect(world.left).toEqual({ timers: 0, listeners: 0, sockets: 0 });
+  });
+
   test('in every listener of an outage, from `down` on, still one dial at a time', async () => {
     world.behaviour = sequence(accepts(), refuses(), refuses(), accepts());
     const ws = world.link({ heartbeat });
