@@ -69,8 +69,8 @@ export class FakeLink extends EventTarget implements DdpLink {
     );
     this.#usable = true;
     this.frames = shaken.map((frame) => JSON.parse(frame) as Record<string, unknown>);
-    this.emit('attempt', { url: '', startedAt: 0, waitedMs: 0, durationMs: 0, outcome: 'open' });
     this.dispatchEvent(new Event('open'));
+    this.emit('attempt', { url: '', startedAt: 0, waitedMs: 0, durationMs: 0, outcome: 'open' });
     this.setStatus({ name: 'online', since: 0, node: undefined });
   }
 
