@@ -35,6 +35,8 @@ export interface Connection extends Liveness {
   firstHeardAt: number | undefined;
   /** As `identify` or the server's notice named it. */
   node: string | undefined;
+  /** The ping whose own answer is outstanding, and how many frames of the app went before it. */
+  asked: { readonly at: number; readonly sent: number } | undefined;
   /** Frames of the app handed to the socket. */
   sent: number;
   /** How many of them an answered ping has proven to have arrived (TCP keeps order). */
@@ -123,6 +125,7 @@ export function connect(
     node: undefined,
     heardAt: env.now(),
     ping: undefined,
+    asked: undefined,
     sent: 0,
     confirmed: 0,
     send(frame) {

@@ -204,17 +204,17 @@ export class FailoverWebSocket extends EventTarget {
 
   /** Subscribes to an SDK event. A listener that throws harms no other. */
   on<E extends keyof FailoverEvents>(event: E, listener: Listener<E>): this {
-    this.#emitter.on(event, listener as never);
+    this.#emitter.on(event, listener);
     return this;
   }
 
   once<E extends keyof FailoverEvents>(event: E, listener: Listener<E>): this {
-    this.#emitter.once(event, listener as never);
+    this.#emitter.once(event, listener);
     return this;
   }
 
   off<E extends keyof FailoverEvents>(event: E, listener: Listener<E>): this {
-    this.#emitter.off(event, listener as never);
+    this.#emitter.off(event, listener);
     return this;
   }
 

@@ -64,7 +64,8 @@ export function createHeart(
     if (frame === undefined) return;
     const sentAt = env.now();
     pingsSent += 1;
-    connection.ping = { sentAt, overdueAt: sentAt + overdueMs, sent: connection.sent };
+    connection.ping = { overdueAt: sentAt + overdueMs };
+    connection.asked = { at: sentAt, sent: connection.sent };
     connection.socket.send(frame);
   };
 
@@ -89,6 +90,8 @@ export function createHeart(
     const life = { ping: asked, heardAt: active() ? heardAt : Math.max(heardAt, awakeAt) };
     const verdict = judge(life, heartbeat, quiet, now);
     switch (verdict.do) {
+      case 'nothing':
+        return;
       case 'wait':
         timer = env.setTimeout(() => {
           // Messages may be waiting behind a page that was blocked: ask again instead of judging.
@@ -122,18 +125,17 @@ export function createHeart(
     unanswered: noAnswer,
     heard(connection, data) {
       const own = hooks.guard('heartbeat.isReply', () => active()?.isReply?.(data));
-      const { ping: asked } = connection;
+      const { asked, ping: pending } = connection;
       if (asked || !active()) answered = true;
-      if (asked) {
-        // Any frame is life and takes the ping off the clock; only the answer to it is a measure of the round trip, and
-        // proves that what was sent before it has arrived.
-        if (own !== false) {
-          rtt = observeRtt(rtt, connection.heardAt - asked.sentAt);
-          connection.confirmed = asked.sent!;
-        }
-        connection.ping = undefined;
-        if (connection === hooks.current()) beat();
+      // Only the answer to a ping is a measure of the round trip, and proves that what was sent before it has arrived.
+      if (asked && own !== false) {
+        rtt = observeRtt(rtt, connection.heardAt - asked.at);
+        connection.confirmed = asked.sent;
+        connection.asked = undefined;
       }
+      // Any frame is life and takes the ping off the clock.
+      connection.ping = undefined;
+      if (pending && connection === hooks.current()) beat();
       return own === true;
     },
     touched() {

@@ -24,8 +24,8 @@ export const overdueAfter = (rtt: Rtt | undefined, floorMs: number, capMs: numbe
 export interface Liveness {
   /** Last inbound frame of any kind, or the opening. */
   heardAt: number;
-  /** The unanswered ping, if one is out; `sent`: the app's frames sent before it. */
-  ping: { readonly sentAt: number; readonly overdueAt: number; readonly sent?: number } | undefined;
+  /** The ping after which nothing was heard yet, if one is out. */
+  ping: { readonly overdueAt: number } | undefined;
 }
 
 export type Verdict =

@@ -95,7 +95,7 @@ function park(env: Env): Go {
       native: () => native,
       // Through RWS, which would otherwise set its own again when the socket opens.
       setBinaryType: (type) => void (rws.binaryType = type),
-      send: (frame) => native?.send(frame as string),
+      send: (frame) => native?.send(frame),
       close: (code, reason) => rws.close(code, reason),
       detach() {
         handlers = undefined;
