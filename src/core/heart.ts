@@ -124,7 +124,9 @@ export function createHeart(
     stop,
     unanswered: noAnswer,
     heard(connection, data) {
-      const own = hooks.guard('heartbeat.isReply', () => active()?.isReply?.(data));
+      const isReply = active()?.isReply;
+      // One that throws has not recognised anything.
+      const own = isReply && (hooks.guard('heartbeat.isReply', () => isReply(data)) ?? false);
       const { asked, ping: pending } = connection;
       if (asked || !active()) answered = true;
       // Only the answer to a ping is a measure of the round trip, and proves that what was sent before it has arrived.

@@ -98,7 +98,7 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
     current: () => (finish ? undefined : current),
     silent: (silentMs) => dispatch({ type: 'silent', failure: failure('silent'), silentMs }),
     off() {
-      warn('heartbeat-unanswered', 'never answered, switched off: a hang is now invisible');
+      warn('heartbeat-unanswered', 'never answered: switched off');
       dispatch({ type: 'alive' });
     },
     guard,

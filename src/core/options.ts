@@ -129,7 +129,7 @@ export function resolveOptions(options: FailoverOptions = {}): ResolvedOptions {
     if ('expectEveryMs' in heartbeat) {
       check('heartbeat.expectEveryMs', heartbeat.expectEveryMs, between(50, 86_400_000));
     } else {
-      check('heartbeat.message', heartbeat.message, (value) => value != null, 'a frame or a function');
+      check('heartbeat.message', heartbeat.message, (value) => value != null, 'a frame');
       check('heartbeat.isReply', heartbeat.isReply, isFunction);
     }
   }
@@ -141,7 +141,7 @@ export function resolveOptions(options: FailoverOptions = {}): ResolvedOptions {
     heartbeat,
     hedge: check('hedge', hedge, isBoolean),
     probe: probe !== false && {
-      url: check('probe', probe, isObject).url,
+      url: check('probe.url', check('probe', probe, isObject).url, isUrl),
       crossOrigin: check('probe.crossOrigin', probe.crossOrigin ?? false, isBoolean),
       timeoutMs: check('probe.timeoutMs', probe.timeoutMs ?? 3_000, between(50, 60_000)),
     },
@@ -193,6 +193,7 @@ const rule = (wants: string, holds: (value: unknown) => boolean): Rule => Object
 const isObject = rule('an object', (value) => typeof value === 'object' && value !== null);
 const isBoolean = rule('true or false', (value) => typeof value === 'boolean');
 const isFunction = rule('a function', (value) => value === undefined || typeof value === 'function');
+const isUrl = rule('a URL', (value) => value === undefined || URL.canParse(value as string, 'http://x'));
 const oneOf = (...values: string[]): Rule =>
   rule(values.join(', '), (value) => values.includes(value as string));
 const between = (min: number, max: number): Rule =>

@@ -1,5 +1,5 @@
 import { ENGINE_MEMORY_MS, type Engine } from './engine.ts';
-import { failedFast, type Failure } from './failure.ts';
+import { failedFast, type Failure, type FailureKind } from './failure.ts';
 import { observeRtt, overdueAfter, type Rtt } from './liveness.ts';
 import type { ReconnectPolicy } from './policies.ts';
 
@@ -94,6 +94,9 @@ export interface PaceContext {
   readonly freshPath: boolean;
 }
 
+/** Failures after which dialling at once cannot help. */
+const UNHURRIED: (FailureKind | undefined)[] = ['overloaded', 'unauthorized', 'provider'];
+
 /** How long to wait before the next dial of this outage, ms. 0 is at once. */
 export function nextWait(
   policy: ReconnectPolicy,
@@ -101,22 +104,16 @@ export function nextWait(
   memory: Memory,
   context: PaceContext,
 ): number {
-  const { attempts, last } = outage;
+  const { attempts, cause, announcedSpreadMs } = outage;
   const lane = attempts - policy.fastAttempts;
-  let wait: number;
-  if (attempts === 0) {
-    // A link that was never up has no crowd to spread from; a lone client is never held back by more than 20 ms.
-    wait = outage.cause ? context.random * Math.max(outage.announcedSpreadMs, policy.spreadMs) : 0;
-  } else if (
-    lane < 0 &&
-    last?.kind !== 'overloaded' &&
-    last?.kind !== 'unauthorized' &&
-    last?.kind !== 'provider'
-  ) {
-    wait = 0;
-  } else {
+  const slow = UNHURRIED.includes((outage.last ?? cause)?.kind);
+  let wait = 0;
+  if (slow || lane >= 0) {
     // Cap first, then jitter: the other way round every client of a crowd waits exactly the same.
     wait = context.random * Math.min(policy.capMs, policy.baseMs * 2 ** Math.max(lane, 0));
+  } else if (attempts === 0 && cause) {
+    // A link that was never up has no crowd to spread from; a lone client is never held back by more than 20 ms.
+    wait = context.random * Math.max(announcedSpreadMs, policy.spreadMs);
   }
   const { now, engine } = context;
   const missing = 1 - tokensAt(policy, memory, now);

@@ -98,7 +98,7 @@ function parseUrl(text: string, given: unknown, base: string | undefined): URL {
   } catch {
     // as bad as one of the wrong scheme
   }
-  throw syntaxError(`url: ${show(given)} is not a ws, wss, http or https URL without fragment`);
+  throw syntaxError(`url: ${show(given)} is no ws or http URL without fragment`);
 }
 
 /** RFC 6455 4.1: tokens of RFC 2616, each once. */
@@ -110,7 +110,7 @@ function checkProtocols(protocols: unknown): void {
       !/^[!#$%&'*+\-.^_`|~\w]+$/.test(protocol) ||
       list.indexOf(protocol) < i
     ) {
-      throw syntaxError(`protocols: ${show(protocol)} is not a subprotocol name, or stands twice`);
+      throw syntaxError(`protocols: ${show(protocol)} is no subprotocol name or stands twice`);
     }
   });
 }

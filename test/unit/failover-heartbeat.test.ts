@@ -137,7 +137,7 @@ describe('the heartbeat', () => {
   });
 
   // `undefined` of the guard is taken for "no isReply given", where any frame counts.
-  test.fails('a frame of which isReply could not say what it is measures nothing', async () => {
+  test('a frame of which isReply could not say what it is measures nothing', async () => {
     world.behaviour = accepts({ greeting: 'hello', reply: () => undefined });
     const isReply = () => {
       throw new Error('boom');

@@ -33,7 +33,7 @@ describe('an address', () => {
   });
 
   test.each<[string, unknown, string]>([
-    ['no URL', 'http://', 'url: "http://" is not a ws, wss, http or https URL without fragment'],
+    ['no URL', 'http://', 'url: "http://" is no ws or http URL without fragment'],
     ['another scheme', 'ftp://a.example/', 'url: "ftp://a.example/" is not a ws'],
     ['a script', 'javascript:alert(1)', 'url: "javascript:alert(1)" is not a ws'],
     ['a fragment', 'wss://a.example/#x', 'url: "wss://a.example/#x" is not a ws'],
@@ -179,7 +179,7 @@ describe('a provider', () => {
 
   test('of protocols that answers nonsense: rejected', async () => {
     await expect(target('wss://a.example/', () => ['a b']).ask(context)).rejects.toThrow(
-      'protocols: "a b" is not a subprotocol name, or stands twice',
+      'protocols: "a b" is no subprotocol name or stands twice',
     );
   });
 });
@@ -205,7 +205,7 @@ describe('protocols', () => {
   ])('%j are refused as WebSocket refuses them', (protocols, shown) => {
     const make = () => target('wss://a.example/', protocols as ProtocolSource);
     expect(make).toThrow(expect.objectContaining({ name: 'SyntaxError' }));
-    expect(make).toThrow(`protocols: ${shown} is not a subprotocol name, or stands twice`);
+    expect(make).toThrow(`protocols: ${shown} is no subprotocol name or stands twice`);
   });
 });
 
