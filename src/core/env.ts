@@ -71,7 +71,12 @@ export function browserEnv(): Env {
     userAgent: world.navigator?.userAgent ?? '',
     baseUrl: world.location?.href,
     measure(name, start, end, detail) {
-      performance.measure(name, { start, end, detail });
+      // Engines without User Timing level 3 throw on the options object; the span is a courtesy, never a failure.
+      try {
+        performance.measure(name, { start, end, detail });
+      } catch {
+        /* no timeline here */
+      }
     },
     reportError:
       world.reportError?.bind(world) ??

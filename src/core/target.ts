@@ -98,7 +98,7 @@ function parseUrl(text: string, given: unknown, base: string | undefined): URL {
   } catch {
     // as bad as one of the wrong scheme
   }
-  throw syntaxError(`url: ${show(given)} is no ws or http URL without fragment`);
+  throw syntaxError(`url: ${show(given)} is no WebSocket URL`);
 }
 
 /** RFC 6455 4.1: tokens of RFC 2616, each once. */

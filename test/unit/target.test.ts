@@ -33,15 +33,15 @@ describe('an address', () => {
   });
 
   test.each<[string, unknown, string]>([
-    ['no URL', 'http://', 'url: "http://" is no ws or http URL without fragment'],
-    ['another scheme', 'ftp://a.example/', 'url: "ftp://a.example/" is not a ws'],
-    ['a script', 'javascript:alert(1)', 'url: "javascript:alert(1)" is not a ws'],
-    ['a fragment', 'wss://a.example/#x', 'url: "wss://a.example/#x" is not a ws'],
+    ['no URL', 'http://', 'url: "http://" is no WebSocket URL'],
+    ['another scheme', 'ftp://a.example/', 'url: "ftp://a.example/" is no WebSocket URL'],
+    ['a script', 'javascript:alert(1)', 'url: "javascript:alert(1)" is no WebSocket URL'],
+    ['a fragment', 'wss://a.example/#x', 'url: "wss://a.example/#x" is no WebSocket URL'],
     ['an empty list', [], 'url: an empty list'],
     [
       'a list with a bad one',
       ['wss://a.example/', 'wss://b.example/#x'],
-      'url: "wss://b.example/#x" is not a ws',
+      'url: "wss://b.example/#x" is no WebSocket URL',
     ],
   ])('%s is refused as WebSocket refuses it', (_, given, message) => {
     const make = () => target(given as UrlSource);
@@ -51,7 +51,7 @@ describe('an address', () => {
   });
 
   test('relative without a page is no URL', () => {
-    expect(() => target('/ws', undefined, { baseUrl: undefined })).toThrow('url: "/ws" is not a ws');
+    expect(() => target('/ws', undefined, { baseUrl: undefined })).toThrow('url: "/ws" is no WebSocket URL');
   });
 
   test.each([
