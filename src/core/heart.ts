@@ -70,7 +70,7 @@ export function createHeart(
   };
 
   const noAnswer = () => {
-    if (answered || !heartbeat || ++unanswered < UNANSWERED_LIMIT) return;
+    if (answered || !heartbeat || active()?.required || ++unanswered < UNANSWERED_LIMIT) return;
     heartbeat = false;
     const current = hooks.current();
     if (current) current.ping = undefined;
@@ -106,7 +106,7 @@ export function createHeart(
         ping(current);
         // Nothing went out if the app's message threw: the next look gives it another chance.
         if (current.ping) beat();
-        else timer = env.setTimeout(beat, quiet);
+        else if (hooks.current()) timer = env.setTimeout(beat, quiet);
         return;
       case 'suspect':
         noAnswer();
@@ -128,9 +128,10 @@ export function createHeart(
       // One that throws has not recognised anything.
       const own = isReply && (hooks.guard('heartbeat.isReply', () => isReply(data)) ?? false);
       const { asked, ping: pending } = connection;
-      if (asked || !active()) answered = true;
+      if (!active()) answered = true;
       // Only the answer to a ping is a measure of the round trip, and proves that what was sent before it has arrived.
       if (asked && own !== false) {
+        answered = true;
         rtt = observeRtt(rtt, connection.heardAt - asked.at);
         connection.confirmed = asked.sent;
         connection.asked = undefined;

@@ -326,6 +326,8 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
   }
 
   function deadline(mine: Attempt, ms: number, kind: FailureKind): void {
+    // A provider that is asked may close the link.
+    if (attempt !== mine) return;
     env.clearTimeout(timer);
     timer = env.setTimeout(() => {
       const { connection } = mine;
@@ -390,7 +392,7 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
       // Its first frame proves a replacement; it is current before that frame is delivered.
       const mine = attempt;
       if (mine && mine.connection === connection && connection.shaken) ready(mine, connection);
-      return own;
+      if (connection !== current) return own;
     }
     const { state } = machine;
     if (state.name === 'suspect') dispatch({ type: 'alive' });
@@ -405,7 +407,7 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
 
   /** Asks over HTTP why dials fail, one question at a time, beside the dials and never before them. */
   function ask(): void {
-    if (!options.probe || probing) return;
+    if (!options.probe || probing || !target.lastUrl) return;
     const of = story;
     const abort = (probing = new AbortController());
     void probe(target.lastUrl, options.probe, env, abort.signal).then(

@@ -37,6 +37,11 @@ export type Heartbeat =
        * Must not throw.
        */
       readonly isReply?: (data: unknown) => boolean;
+      /**
+       * The protocol obliges every server to answer. Otherwise a heartbeat that was never answered is switched off with a
+       * warning, since it is taken for a server that knows none. @default false (DDPClient: true)
+       */
+      readonly required?: boolean;
     }
   | {
       /** Passive: the server is known to say something at least this often (ms); half as long again without it is suspect. */

@@ -63,10 +63,10 @@ const tokensAt = (policy: ReconnectPolicy, memory: Memory, now: number): number 
 const recent = (times: readonly number[], now: number): number[] =>
   times.filter((at) => now - at < ENGINE_MEMORY_MS);
 
-/** Takes one dial from the budget. The bucket may go below zero only by a dial the app itself asked for. */
+/** Takes one dial from the budget. Only the app's own `reconnect()` dials without one, and leaves no debt. */
 export const spendDial = (policy: ReconnectPolicy, memory: Memory, now: number): Memory => ({
   ...memory,
-  tokens: tokensAt(policy, memory, now) - 1,
+  tokens: Math.max(0, tokensAt(policy, memory, now) - 1),
   at: now,
 });
 

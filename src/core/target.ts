@@ -24,7 +24,17 @@ export interface Target {
 }
 
 /** @throws SyntaxError (DOMException) as `new WebSocket` does, where the address is known already */
-export function createTarget(urls: UrlSource, protocols: ProtocolSource | undefined, env: Env): Target {
+export function createTarget(
+  urlSource: UrlSource,
+  protocolSource: ProtocolSource | undefined,
+  env: Env,
+): Target {
+  // Copies: what the app does to its own lists later must not reach a dial.
+  const urls =
+    typeof urlSource === 'function'
+      ? urlSource
+      : listOf(urlSource).map((url) => (url instanceof URL ? url.href : url));
+  const protocols = Array.isArray(protocolSource) ? [...protocolSource] : protocolSource;
   let freshPath = false;
   let loopback = false;
   let lastUrl = '';

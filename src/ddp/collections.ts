@@ -1,4 +1,4 @@
-import { EJSON } from './ejson.ts';
+import { same } from './ejson.ts';
 import type { DataMessage, DocumentId } from './messages.ts';
 
 /** A document as the app sees it: frozen, all the way down (dates and binary data, which cannot be frozen, excepted). */
@@ -115,7 +115,7 @@ class Documents implements Collection<Record<string, unknown>> {
 
   #put(id: DocumentId, next: Doc | undefined, events: (() => void)[]): void {
     const old = this.#docs.get(id);
-    if (EJSON.equals(old, next)) return;
+    if (same(old, next)) return;
     set(this.#docs, id, next);
     this.#all = undefined;
     if (!this.#observers.size) return;

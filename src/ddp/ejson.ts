@@ -87,3 +87,23 @@ export function toJson(value: unknown, depth = 0): unknown {
   const copy = Object.fromEntries(keys.map((key) => [key, toJson((value as Plain)[key], depth)]));
   return isWrapper(keys) ? { $escape: copy } : copy;
 }
+
+/**
+ * Are two EJSON values the same, whatever the order of keys? The package's own `equals` takes `{}` for `[]`, for any Date and for
+ * any RegExp; it is asked for custom types only, which say themselves what equality is.
+ */
+export function same(a: unknown, b: unknown): boolean {
+  if (a === b || (a !== a && b !== b)) return true;
+  if (!isObject(a) || !isObject(b)) return false;
+  const kind = Object.getPrototypeOf(a) as unknown;
+  if (kind !== Object.getPrototypeOf(b)) return false;
+  if (a instanceof Date) return same(Number(a), Number(b));
+  if (a instanceof RegExp) return String(a) === String(b);
+  if (kind !== Object.prototype && kind !== null && !Array.isArray(a) && !ArrayBuffer.isView(a))
+    return EJSON.equals(a, b);
+  const keys = Object.keys(a);
+  return (
+    keys.length === Object.keys(b).length &&
+    keys.every((key) => Object.hasOwn(b, key) && same((a as Plain)[key], (b as Plain)[key]))
+  );
+}

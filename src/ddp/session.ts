@@ -87,7 +87,7 @@ export class Session<Link extends DdpLink> implements Wire {
     this.methods = new Methods(this, env, queue, callTimeoutMs);
     const link = (this.link = dial({
       ...rest,
-      heartbeat: rest.heartbeat ?? { message: PING, isReply: isPong },
+      heartbeat: rest.heartbeat ?? { message: PING, isReply: isPong, required: true },
       // A lost connection is no end of this client.
       events: 'link',
       serverNotices: rest.serverNotices ?? true,
@@ -234,7 +234,8 @@ export class Session<Link extends DdpLink> implements Wire {
       case 'ping':
         return this.send(encode({ msg: 'pong', id: message.id }));
       case 'failed':
-        return this.#negotiate(message.version);
+        // After `connected` there is nothing left to negotiate.
+        return this.#offered.size ? this.#negotiate(message.version) : undefined;
       case 'error':
         return this.#error(new FailoverError('server', `server: ${message.reason}`));
       case 'malformed':

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { EJSON } from '../../src/ddp/index.ts';
-import { revive, toJson } from '../../src/ddp/ejson.ts';
+import { revive, toJson, same } from '../../src/ddp/ejson.ts';
 import { encode, isPong, parseMessage, PING } from '../../src/ddp/messages.ts';
 
 describe('frames from the server', () => {
@@ -221,5 +221,26 @@ describe('EJSON', () => {
     };
     expect([value, value.a, value.a[0], value.a[0]!.b].every(Object.isFrozen)).toBe(true);
     expect(Object.isFrozen(revive(JSON.parse('{"a":[]}')))).toBe(false);
+  });
+});
+
+describe('whether two values are the same', () => {
+  const bytes = (...values: number[]) => Uint8Array.from(values);
+  it.each([
+    ['NaN', NaN, NaN, true],
+    ['key order', { a: 1, b: [2] }, { b: [2], a: 1 }, true],
+    ['dates', new Date(5), new Date(5), true],
+    ['other dates', new Date(5), new Date(6), false],
+    ['an object and an array', {}, [], false],
+    ['an object and a date', {}, new Date(5), false],
+    ['an object with indices and an array', { 0: 'x' }, ['x'], false],
+    ['other regular expressions', /a/, /b/, false],
+    ['bytes', bytes(1, 2), bytes(1, 2), true],
+    ['other bytes', bytes(1, 2), bytes(1, 3), false],
+    ['null and undefined', null, undefined, false],
+    ['a key that is missing and one that is undefined', { a: undefined }, { b: undefined }, false],
+  ])('%s', (_, a, b, expected) => {
+    expect(same(a, b)).toBe(expected);
+    expect(same({ deep: [a] }, { deep: [b] })).toBe(expected);
   });
 });

@@ -269,3 +269,17 @@ describe('close()', () => {
     expect(world.last.closedWith!.reason).toHaveLength(62);
   });
 });
+
+test('a provider that closes the link when it is asked: closed, and nothing is left', async () => {
+  let asked = 0;
+  const ws: FailoverWebSocket = world.link({}, () => {
+    if (++asked === 2) ws.close();
+    return 'wss://app.example/ws';
+  });
+  await world.pass(100);
+  world.last.serverEnds();
+  await world.pass(2_000);
+  expect(world.log.filter((line) => line.includes(' close '))).toHaveLength(1);
+  expect(ws.readyState).toBe(3);
+  expect(world.left).toEqual(NOTHING);
+});

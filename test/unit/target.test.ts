@@ -189,7 +189,7 @@ describe('protocols', () => {
     '%j are allowed',
     async (protocols) => {
       const of = target('wss://a.example/', protocols as ProtocolSource);
-      expect((await of.ask(context)).protocols).toBe(protocols);
+      expect((await of.ask(context)).protocols).toEqual(protocols);
     },
   );
 
