@@ -58,7 +58,7 @@ export function connect(
   /** Frames of a handshake that nobody waited for yet. */
   const inbox: MessageEvent[] = [];
 
-  const gone = () => new FailoverError('closed', 'receive: the connection has ended');
+  const gone = () => new FailoverError('closed', 'receive: connection ended');
   const stopWaiting = () => {
     for (const { reject } of waiting ?? []) reject(gone());
     waiting = undefined;

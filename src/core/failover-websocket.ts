@@ -242,11 +242,13 @@ export class FailoverWebSocket extends EventTarget {
   }
 
   #adopted(): number {
-    this.#opened = true;
-    this.#greeting = true;
+    // What an entry sends or sets while it is asked has to wait for its turn.
+    this.#opened = false;
     this.#unsent.clear();
     this.#replayed = this.subscriptions.size;
-    for (const [key] of [...this.subscriptions]) this.#sendEntry(key);
+    for (const key of this.subscriptions.keys()) this.#sendEntry(key);
+    this.#opened = true;
+    this.#greeting = true;
     this.dispatchEvent(new Event('open'));
     this.#greeting = false;
     return this.#flush();
@@ -271,7 +273,7 @@ export class FailoverWebSocket extends EventTarget {
   #closed(end: CloseDetail): void {
     const discarded = this.#queue.clear();
     if (discarded) {
-      const message = `${discarded} waiting frames discarded by close()`;
+      const message = `${discarded} waiting frames discarded`;
       this.#emit('warning', { kind: 'queue-discarded', message, detail: discarded });
     }
     this.#done = true;

@@ -1,12 +1,9 @@
 /** What a server that knows this library may tell its clients, beside their own traffic. */
 export type Notice =
-  /** It goes away `afterMs` from now; its clients spread their dials over `spreadMs`. */
+  /** It goes away `afterMs` from now; its clients spread their dials over `spreadMs`, at most `afterMs`. */
   | { readonly msg: 'drain'; readonly afterMs: number; readonly spreadMs: number }
   /** Which node this is. */
   | { readonly msg: 'node'; readonly id: string };
-
-/** A spread longer than this is no spread but an outage, ms. */
-const MAX_SPREAD_MS = 60_000;
 
 /** Recognises a notice; anything else, and anything odd, is undefined. The wire is hostile: types and sizes are checked. */
 export function parseNotice(data: unknown): Notice | undefined {
@@ -27,7 +24,7 @@ export function parseNotice(data: unknown): Notice | undefined {
   return {
     msg: 'drain',
     afterMs,
-    spreadMs: Math.min(ms(notice['spreadMs']), afterMs || MAX_SPREAD_MS, MAX_SPREAD_MS),
+    spreadMs: Math.min(ms(notice['spreadMs']), afterMs),
   };
 }
 

@@ -173,12 +173,8 @@ function resolvePolicy(policy: FailoverOptions['policy'] = 'balanced'): Readonly
     check('policy', name, names);
     if (value !== undefined) result[name] = check(`policy.${name}`, value, between(...policyLimits(name)));
   }
-  for (const [low, high] of [
-    ['deadlineFloorMs', 'deadlineCapMs'],
-    ['replyFloorMs', 'replyCapMs'],
-    ['baseMs', 'capMs'],
-  ] as const) {
-    check(`policy.${low}`, result[low], between(0, result[high]));
+  for (const of of ['deadline', 'reply'] as const) {
+    check(`policy.${of}FloorMs`, result[`${of}FloorMs`], between(0, result[`${of}CapMs`]));
   }
   return Object.freeze(result);
 }

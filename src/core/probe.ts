@@ -30,9 +30,8 @@ export async function probe(
   env: Env,
   signal: AbortSignal,
 ): Promise<ProbeReport | undefined> {
-  const at = options.url ?? probeUrl(url);
-  const sameOrigin =
-    env.baseUrl !== undefined && new URL(at, env.baseUrl).origin === new URL(env.baseUrl).origin;
+  const at = new URL(options.url ?? probeUrl(url), env.baseUrl).href;
+  const sameOrigin = env.baseUrl !== undefined && new URL(at).origin === new URL(env.baseUrl).origin;
   if (!env.fetch || !(sameOrigin || options.crossOrigin)) return undefined;
   const controller = new AbortController();
   const abort = () => controller.abort();
@@ -40,7 +39,7 @@ export async function probe(
   signal.addEventListener('abort', abort, { once: true });
   const start = env.now();
   const report = (verdict: ProbeVerdict, status?: number): ProbeReport => ({
-    url: at,
+    url: redact(at),
     startedAt: env.timeOrigin + start,
     durationMs: env.now() - start,
     verdict,

@@ -166,10 +166,7 @@ const fail = (machine: Machine, error: FailoverError): Step => [
 const giveUp = (machine: Machine, { attempts }: Outage, last: Failure): Step =>
   fail(
     machine,
-    new FailoverError(
-      'exhausted',
-      `policy.maxAttempts: ${attempts} dials failed, the last one: ${last.kind}`,
-    ),
+    new FailoverError('exhausted', `policy.maxAttempts: ${attempts} dials failed, last: ${last.kind}`),
   );
 
 function whileOnline(

@@ -93,7 +93,7 @@ export function toJson(value: unknown, depth = 0): unknown {
  * any RegExp; it is asked for custom types only, which say themselves what equality is.
  */
 export function same(a: unknown, b: unknown): boolean {
-  if (a === b || (a !== a && b !== b)) return true;
+  if (a === b || (Number.isNaN(a) && Number.isNaN(b))) return true;
   if (!isObject(a) || !isObject(b)) return false;
   const kind = Object.getPrototypeOf(a) as unknown;
   if (kind !== Object.getPrototypeOf(b)) return false;

@@ -49,8 +49,10 @@ export class Quiescence {
     this.#late = false;
     this.#timer = this.#env.setTimeout(() => {
       this.#late = true;
-      if (this.#awaited.size) this.#warn(this.#awaited.size);
+      const { size } = this.#awaited;
       this.#check();
+      // Last: a listener may end the client.
+      if (size) this.#warn(size);
     }, this.#timeoutMs);
   }
 

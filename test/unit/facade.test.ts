@@ -442,3 +442,19 @@ describe("events: 'per-connection'", () => {
     expect(world.log.filter((line) => /close|error/.test(line))).toEqual([]);
   });
 });
+
+test('an entry that sends and sets while it is asked: each key once, in order, then the rest', async () => {
+  const ws = world.link();
+  await world.pass(100);
+  ws.subscriptions.set('a', () => {
+    if (world.sockets.length > 1) {
+      ws.subscriptions.set('b', 'B2');
+      ws.send('mid');
+    }
+    return 'A';
+  });
+  ws.subscriptions.set('b', 'B1');
+  world.last.serverEnds();
+  await world.pass(500);
+  expect(world.last.received).toEqual(['A', 'B2', 'mid']);
+});

@@ -138,8 +138,9 @@ describe('asking', () => {
     answers(200);
     const report = ask('wss://app.example/ws', { url: '/up?deep=1' });
     await world.pass(0);
-    expect(await report).toMatchObject({ verdict: 'healthy' });
-    expect(world.fetches[0]!.url).toBe('/up?deep=1');
+    // The report is for logs: no query.
+    expect(await report).toMatchObject({ verdict: 'healthy', url: 'https://app.example/up' });
+    expect(world.fetches[0]!.url).toBe('https://app.example/up?deep=1');
   });
 
   test('outside a page, or without fetch, nothing is asked', async () => {

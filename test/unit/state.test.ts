@@ -326,7 +326,7 @@ describe('what the effects carry', () => {
       { do: 'fail', error: expect.objectContaining({ kind: 'exhausted' }) as unknown },
     ]);
     expect((machine.state as { error: Error }).error.message).toBe(
-      'policy.maxAttempts: 3 dials failed, the last one: timeout',
+      'policy.maxAttempts: 3 dials failed, last: timeout',
     );
   });
 
