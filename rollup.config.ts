@@ -112,7 +112,7 @@ function small(): Plugin {
           compress: { passes: 3, pure_getters: true, keep_fargs: false },
           mangle: {
             keep_classnames: /^(Failover|DDP)/,
-            properties: core && { regex: new RegExp(`^(${internal.join('|')})$`) },
+            properties: core && { builtins: true, regex: new RegExp(`^(${internal.join('|')})$`) },
           },
           keep_classnames: /^(Failover|DDP)/,
           sourceMap: { asObject: true },

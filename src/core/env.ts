@@ -25,7 +25,8 @@ export interface Env {
   reportError(error: unknown): void;
 }
 
-export type WebSocketConstructor = new (url: string, protocols?: string | string[]) => WebSocket;
+/** Loosely typed, so that other implementations than the browser's fit. */
+export type WebSocketConstructor = new (url: string, protocols?: string | string[]) => object;
 
 /** What happens to the page, as far as a link cares. */
 export type PageEvent =

@@ -38,7 +38,7 @@ type Listener<E extends keyof FailoverEvents> = (...args: FailoverEvents[E]) => 
  * queues. SDK events beside the DOM ones: `on('status' | 'down' | 'up' | 'failover' | …)`.
  *
  * @example
- * const ws = new FailoverWebSocket('wss://example.org/ws', { policy: 'fast', heartbeat: { message: 'ping' } });
+ * const ws = new FailoverWebSocket('wss://example.org/ws', undefined, { policy: 'fast', heartbeat: { message: 'ping' } });
  * ws.subscriptions.set('news', JSON.stringify({ subscribe: 'news' }));
  * ws.onmessage = (event) => render(event.data);
  * ws.on('failover', (report) => console.log(`moved in ${report.downMs} ms`));

@@ -68,7 +68,7 @@ function park(env: Env): Go {
   // Called with `new` by RWS; what it returns is what RWS drives.
   function Seam(at: string): unknown {
     try {
-      native = wanted === undefined ? new Native(at) : new Native(at, wanted);
+      native = (wanted === undefined ? new Native(at) : new Native(at, wanted)) as WebSocket;
     } catch (thrown) {
       queueMicrotask(() => end(1006, '', false, thrown));
       return INERT;

@@ -272,8 +272,10 @@ function whileDialling(machine: Machine, state: Seeking, event: LinkEvent, conte
       // A node that drains goes away all the same: its replacement is dialled on.
       if (was === 'draining') return [here({ ...state, name: 'draining' }), [{ do: 'release', was }]];
       const effects: Effect[] = [{ do: 'cancel-dial' }, { do: 'release', was }];
+      // A dial that is cancelled while it hangs is a handshake that the engine remembers.
+      const memory = state.dial.at === 'dialling' ? learnFailure(machine.memory, true, now) : machine.memory;
       return [
-        { ...machine, state: { name: 'online', since: now, outage: undefined } },
+        { memory, state: { name: 'online', since: now, outage: undefined } },
         was === 'unproven' ? [...effects, { do: 'proven' }] : effects,
       ];
     }

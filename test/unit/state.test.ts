@@ -467,3 +467,15 @@ describe('on any schedule', () => {
     );
   });
 });
+
+test.each([
+  ['while it hangs: the engine remembers that handshake', dialling, 1],
+  ['before it went out: nothing to remember', pacing, 0],
+] as const)('a replacement that is cancelled %s', (_, dial, abandoned) => {
+  const [{ memory }] = transition(
+    { state: suspect(dial), memory: newMachine(policy, 0).memory },
+    alive,
+    context(),
+  );
+  expect(memory.abandonedAt).toHaveLength(abandoned);
+});
