@@ -25,7 +25,7 @@ afterAll(() => cluster.stop());
 function client(base = cluster.url, options: DDPOptions = {}): DDPClient {
   const ddp = new DDPClient(`${base.replace('http', 'ws')}/websocket/{attempt}`, {
     policy: 'fast',
-    env: { WebSocket: WebSocket as never },
+    env: { WebSocket },
     ...options,
   });
   clients.push(ddp);

@@ -61,7 +61,7 @@ function connect(options: DDPOptions = {}): { ddp: DDPClient; events: string[]; 
   const url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}/websocket/{attempt}`;
   const ddp = new DDPClient(url, {
     probe: false,
-    env: { WebSocket: WebSocket as never },
+    env: { WebSocket },
     ...options,
   });
   clients.push(ddp);

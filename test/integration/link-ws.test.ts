@@ -80,7 +80,7 @@ function link(url: UrlSource, options: FailoverOptions = {}, protocols?: Protoco
   const ws = new FailoverWebSocket(url, protocols, {
     policy: 'fast',
     ...options,
-    env: { WebSocket: WS as never, ...options.env },
+    env: { WebSocket: WS, ...options.env },
   });
   const open = new Inbox<Event>();
   const messages = new Inbox<unknown>();
@@ -234,7 +234,7 @@ describe('a node that does not serve', () => {
     const { failovers, open, ws } = link(() => (asked ? good.url : gateway.url), {
       probe: { crossOrigin: true },
       env: {
-        WebSocket: WS as never,
+        WebSocket: WS,
         fetch: async (input, init) => {
           const answer = await fetch(input, init);
           asked = true;

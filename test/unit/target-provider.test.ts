@@ -211,7 +211,7 @@ describe('a constructor call that WebSocket would refuse', () => {
         return new Native(url);
       }
     }
-    const ws = world.link({ env: { WebSocket: Blocked as never } });
+    const ws = world.link({ env: { WebSocket: Blocked } });
     await world.pass(500);
     expect(world.log.slice(0, 2)).toEqual(['0 attempt refused', '0 status connecting']);
     expect(ws.status.name).toBe('online');
