@@ -15,6 +15,10 @@ export interface Env {
   readonly WebSocket: WebSocketConstructor | undefined;
   readonly fetch: typeof fetch | undefined;
   readonly page: Page;
+  /** The Web Locks of the origin; undefined where there are none (not a secure context, an old browser). */
+  readonly locks: Pick<LockManager, 'request'> | undefined;
+  /** What the tabs of the origin share; undefined where the page may not have it. Writing may still throw (it is full). */
+  readonly storage: Pick<Storage, 'getItem' | 'setItem'> | undefined;
   /** `navigator.userAgent`, or ''. Only `engine.ts` reads it. */
   readonly userAgent: string;
   /** The page's URL, against which relative URLs are resolved and origins compared; undefined outside a page. */
@@ -23,6 +27,8 @@ export interface Env {
   measure(name: string, startMs: number, endMs: number, detail: unknown): void;
   /** Where an exception of the app's own listener goes, so that it harms no other listener and is not swallowed. */
   reportError(error: unknown): void;
+  /** Gives back what the environment itself holds. Called once, when the link that uses it has ended. */
+  dispose?(): void;
 }
 
 /** Loosely typed, so that other implementations than the browser's fit. */
@@ -32,6 +38,8 @@ export type WebSocketConstructor = new (url: string, protocols?: string | string
 export type PageEvent =
   | 'online'
   | 'offline'
+  /** Left, for the back/forward cache or for good. */
+  | 'hide'
   /** Visible again. */
   | 'visible'
   /** Back from the back/forward cache. */
@@ -51,10 +59,20 @@ export interface Page {
 
 /** The DOM's name of a page event where it is another. */
 const DOM_TYPES: Partial<Record<PageEvent, string>> = {
+  hide: 'pagehide',
   visible: 'visibilitychange',
   restored: 'pageshow',
   active: 'pointerdown',
 };
+
+/** What a page may not touch throws at the mere access, as `localStorage` does in a sandbox; in some it is null. */
+function allowed<T>(get: () => T): T | undefined {
+  try {
+    return get() ?? undefined;
+  } catch {
+    return undefined;
+  }
+}
 
 /** The environment of a browser page; outside one (Node, workers) whatever is missing is simply absent. */
 export function browserEnv(): Env {
@@ -69,6 +87,9 @@ export function browserEnv(): Env {
     WebSocket: world.WebSocket,
     // Bound: a bare reference to fetch throws "Illegal invocation" when called as a method of another object.
     fetch: world.fetch?.bind(world),
+    locks: allowed(() => world.navigator?.locks),
+    // Of `window`: Node's own localStorage warns when it is looked at.
+    storage: allowed(() => world.window?.localStorage),
     userAgent: world.navigator?.userAgent ?? '',
     baseUrl: world.location?.href,
     measure(name, start, end, detail) {

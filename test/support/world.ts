@@ -143,6 +143,37 @@ export class FakeSocket extends EventTarget {
   }
 }
 
+/** The Web Locks of an origin: exclusive ones, first come, first served; `signal` ends a wait. */
+export class FakeLocks {
+  /** By name; the first has the lock, the others wait for it. */
+  readonly queues = new Map<string, (() => void)[]>();
+
+  async request<T>(name: string, ...args: [...options: LockOptions[], callback: LockGrantedCallback<T>]) {
+    const callback = args.pop() as LockGrantedCallback<T>;
+    const { signal } = (args[0] ?? {}) as LockOptions;
+    signal?.throwIfAborted();
+    const queue = this.queues.get(name) ?? [];
+    this.queues.set(name, queue);
+    await new Promise<void>((granted, aborted) => {
+      if (queue.push(granted) === 1) granted();
+      signal?.addEventListener('abort', () => {
+        const at = queue.indexOf(granted);
+        if (at < 1) return;
+        queue.splice(at, 1);
+        aborted(signal.reason as Error);
+      });
+    });
+    try {
+      // Given up between being granted and being told.
+      signal?.throwIfAborted();
+      return await callback({ name, mode: 'exclusive' });
+    } finally {
+      queue.shift();
+      queue[0]?.();
+    }
+  }
+}
+
 /** A whole outside world in virtual time (vitest's fake timers): network, page, randomness, and a log of what happened. */
 export class World {
   readonly sockets: FakeSocket[] = [];
@@ -152,6 +183,13 @@ export class World {
   readonly fetches: { at: number; url: string; init: RequestInit | undefined }[] = [];
   readonly reports: FailoverReport[] = [];
   readonly measures: { name: string; start: number; end: number; detail: unknown }[] = [];
+  /** What links of one world share, as the tabs of an origin do; undefined: the browser has none. */
+  locks: FakeLocks | undefined = new FakeLocks();
+  readonly stored = new Map<string, string>();
+  storage: Env['storage'] = {
+    getItem: (key) => this.stored.get(key) ?? null,
+    setItem: (key, value) => void this.stored.set(key, value),
+  };
   readonly #page = new Map<PageEvent, Set<() => void>>();
   #sleptMs = 0;
   behaviour: Behaviour = accepts();
@@ -181,6 +219,8 @@ export class World {
         this.fetches.push({ at: this.now, url: String(input), init });
         return this.fetchAnswer?.(String(input), init) ?? Promise.reject(new TypeError('fetch failed'));
       },
+      locks: this.locks,
+      storage: this.storage,
       userAgent: '',
       baseUrl: 'https://app.example/',
       measure: (name, start, end, detail) => this.measures.push({ name, start, end, detail }),
@@ -243,7 +283,8 @@ export class World {
     url: UrlSource = 'wss://app.example/ws',
     protocols?: ProtocolSource,
   ): FailoverWebSocket {
-    const env = { ...this.env, userAgent: this.userAgent, ...options.env };
+    const { userAgent, locks, storage } = this;
+    const env = { ...this.env, userAgent, locks, storage, ...options.env };
     const ws = new FailoverWebSocket(url, protocols, { ...options, env });
     const say = (text: string) => this.say(text);
     ws.on('status', (status) => say(`status ${status.name}`));

@@ -4,7 +4,7 @@ import { browserEnv, type PageEvent } from '../../src/core/env.ts';
 /** Enough of a browser: a window that sees its document's events, a document, a navigator. */
 class Page extends EventTarget {
   readonly document = Object.assign(new EventTarget(), { visibilityState: 'visible' });
-  readonly navigator = { onLine: true, userAgent: 'Test/1' };
+  readonly navigator = { onLine: true, userAgent: 'Test/1', locks: undefined };
 
   constructor() {
     super();
@@ -52,6 +52,8 @@ describe('in a page', () => {
     ['offline', 'offline', {}, true],
     ['resume', 'resume', {}, true],
     ['active', 'pointerdown', {}, true],
+    ['hide', 'pagehide', { persisted: true }, true],
+    ['hide', 'pagehide', { persisted: false }, true],
     ['restored', 'pageshow', { persisted: true }, true],
     ['restored', 'pageshow', { persisted: false }, false],
     ['visible', 'visibilitychange', {}, true],
@@ -66,6 +68,41 @@ describe('in a page', () => {
     expect(times).toBe(before);
   });
 
+  test('what the tabs of the origin share', async () => {
+    const stored = new Map<string, string>();
+    Object.assign(page, {
+      localStorage: {
+        getItem: (key: string) => stored.get(key) ?? null,
+        setItem: (key: string, value: string) => void stored.set(key, value),
+      },
+    });
+    Object.assign(page.navigator, {
+      locks: {
+        request(this: unknown, name: string) {
+          return Promise.resolve([name, this === page.navigator.locks]);
+        },
+      },
+    });
+    const { storage, locks } = browserEnv();
+    storage!.setItem('key', 'value');
+    expect(storage!.getItem('key')).toBe('value');
+    expect(await locks!.request('host', () => {})).toEqual(['host', true]);
+  });
+
+  test.each([
+    [
+      'throws',
+      () => {
+        throw new DOMException('The operation is insecure.', 'SecurityError');
+      },
+    ],
+    ['is null', () => null],
+  ])('is absent where the access %s', (_, get) => {
+    Object.defineProperty(page, 'localStorage', { get });
+    Object.defineProperty(page.navigator, 'locks', { get });
+    expect(browserEnv()).toMatchObject({ storage: undefined, locks: undefined });
+  });
+
   test('visible is not hidden', () => {
     let times = 0;
     browserEnv().page.on('visible', () => (times += 1));
@@ -77,11 +114,20 @@ describe('in a page', () => {
 
 describe('outside a page', () => {
   test('what is missing is simply absent', () => {
-    for (const name of ['navigator', 'fetch', 'WebSocket', 'document', 'location', 'addEventListener']) {
+    for (const name of [
+      'window',
+      'navigator',
+      'fetch',
+      'WebSocket',
+      'document',
+      'location',
+      'addEventListener',
+    ]) {
       vi.stubGlobal(name, undefined);
     }
     const env = browserEnv();
     expect(env).toMatchObject({ WebSocket: undefined, fetch: undefined, userAgent: '', baseUrl: undefined });
+    expect(env).toMatchObject({ locks: undefined, storage: undefined });
     expect([env.page.online(), env.page.visible()]).toEqual([true, true]);
     expect(() => env.page.on('online', () => {})()).not.toThrow();
   });
