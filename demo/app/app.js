@@ -16,7 +16,7 @@ if (window.failover === undefined) {
   try {
     start();
   } catch (error) {
-    // A bad `?policy=`: the library names the option and the value.
+    // A bad `?policy=` or `?standby=`: the library names the option and the value.
     fatal(error.message);
   }
 }
@@ -24,8 +24,10 @@ if (window.failover === undefined) {
 function start() {
   const { controlUrl } = window.demoConfig ?? {};
   const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
+  const query = new URLSearchParams(location.search);
   const ddp = new window.failover.DDPClient(`${scheme}://${location.host}/websocket/{attempt}`, {
-    policy: new URLSearchParams(location.search).get('policy') ?? 'fast',
+    policy: query.get('policy') ?? 'fast',
+    standby: query.get('standby') ?? 'off',
   });
 
   /** What happened on this page, for tests and for the curious. Instants are Unix time (ms). */
