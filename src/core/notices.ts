@@ -1,9 +1,19 @@
 /** What a server that knows this library may tell its clients, beside their own traffic. */
 export type Notice =
-  /** It goes away `afterMs` from now; its clients spread their dials over `spreadMs`, at most `afterMs`. */
-  | { readonly msg: 'drain'; readonly afterMs: number; readonly spreadMs: number }
-  /** Which node this is. */
-  | { readonly msg: 'node'; readonly id: string };
+  | {
+      /** It goes away `afterMs` from now, at most 10 min; its clients spread their dials over `spreadMs`, at most `afterMs`. */
+      readonly msg: 'drain';
+      readonly afterMs: number;
+      readonly spreadMs: number;
+      /** Where to go, if it says so: a hint from the wire, for allowed origins only. */
+      readonly url: string | undefined;
+    }
+  | {
+      /** Which node this is, and how widely its clients should spread if it dies: 0 to 60 000 ms. */
+      readonly msg: 'node';
+      readonly id: string;
+      readonly spreadMs: number;
+    };
 
 /** Recognises a notice; anything else, and anything odd, is undefined. The wire is hostile: types and sizes are checked. */
 export function parseNotice(data: unknown): Notice | undefined {
@@ -16,17 +26,20 @@ export function parseNotice(data: unknown): Notice | undefined {
   } catch {
     return undefined;
   }
-  if (notice['msg'] === 'node') {
-    const { id } = notice;
-    return typeof id === 'string' && id.length > 0 && id.length <= 256 ? { msg: 'node', id } : undefined;
+  const { msg, id, url, afterMs, spreadMs } = notice;
+  if (msg === 'node') {
+    return typeof id === 'string' && id.length > 0 && id.length <= 256
+      ? { msg, id, spreadMs: ms(spreadMs, 60_000) }
+      : undefined;
   }
-  const afterMs = ms(notice['afterMs']);
+  const after = ms(afterMs, 600_000);
   return {
     msg: 'drain',
-    afterMs,
-    spreadMs: Math.min(ms(notice['spreadMs']), afterMs),
+    afterMs: after,
+    spreadMs: ms(spreadMs, after),
+    url: typeof url === 'string' ? url : undefined,
   };
 }
 
-const ms = (value: unknown): number =>
-  typeof value === 'number' && value > 0 && Number.isFinite(value) ? value : 0;
+const ms = (value: unknown, max: number): number =>
+  typeof value === 'number' && value > 0 ? Math.min(value, max) : 0;

@@ -4,6 +4,8 @@ import type { DialContext, ProtocolSource, UrlSource } from './options.ts';
 
 export interface Where {
   readonly url: string;
+  /** Host and port of `url`: what engines and balancers tell addresses apart by. */
+  readonly host: string;
   readonly protocols: string | string[] | undefined;
   /** The address as the app gave it, before `{attempt}` was filled in. */
   readonly given: string;
@@ -19,9 +21,18 @@ export interface Target {
   readonly lastUrl: string;
   /** The next dial's address; at once unless a provider is to be asked. Rejects if a provider throws or answers nonsense. */
   ask(context: DialContext): Where | Promise<Where>;
-  /** This address failed: of a list the others come first. */
+  /** Of the list asked last the best address on another host than this one's, to be dialled beside it. */
+  askOther(where: Where): Where | undefined;
+  /** Takes this address for the next dial only, whatever list and provider say; what is no WebSocket URL is ignored. */
+  prefer(url: string): void;
+  /** This address failed: of a list the others come first, until that is a minute ago. */
   failed(where: Where | undefined): void;
+  /** This address serves: its failure is forgotten. */
+  opened(where: Where): void;
 }
+
+/** A balancer or an operator has acted by then; after that the order of the list is the preference again. */
+const FORGET_MS = 60_000;
 
 /** @throws SyntaxError (DOMException) as `new WebSocket` does, where the address is known already */
 export function createTarget(
@@ -35,61 +46,74 @@ export function createTarget(
       ? urlSource
       : listOf(urlSource).map((url) => (url instanceof URL ? url.href : url));
   const protocols = Array.isArray(protocolSource) ? [...protocolSource] : protocolSource;
-  let freshPath = false;
-  let loopback = false;
-  let lastUrl = '';
-  /** Addresses in the order of their last failure. */
-  const failed = new Set<string | undefined>();
+  /** The addresses to choose from, as they were filled in when asked for last. */
+  let list: readonly Where[] = [];
+  let last: Where | undefined;
+  let preferred: string | undefined;
+  /** When an address failed last, in that order. */
+  const failures = new Map<string, number>();
 
-  const fill = (url: string | URL): string => {
-    const template = String(url);
-    // Firefox keys its penalty by path, so the query does not count. A URL object has its braces escaped.
-    freshPath = /^[^?]*(\{|%7B)attempt(\}|%7D)/.test(template);
-    // 8 characters of base 36: unlikely to repeat within an engine's memory.
+  const fill = (url: string | URL, wanted?: string | string[]): Where => {
+    const given = String(url);
+    // 8 characters of base 36: unlikely to repeat within an engine's memory. A URL object has its braces escaped.
     const token = () => env.random().toString(36).slice(2, 10).padEnd(8, '0');
-    const at = parseUrl(template.replace(/(\{|%7B)attempt(\}|%7D)/g, token), url, env.baseUrl);
-    loopback = /^((.*\.)?localhost|127\.[\d.]+|\[::1\])$/.test(at.hostname);
-    return at.href;
+    const { href, host } = parseUrl(given.replace(/(\{|%7B)attempt(\}|%7D)/g, token), url, env.baseUrl);
+    return { url: href, host, protocols: wanted, given };
+  };
+  const best = (of: Where[]): Where | undefined => {
+    for (const [given, at] of failures) if (env.now() - at >= FORGET_MS) failures.delete(given);
+    const order = [...failures.keys()];
+    const [first] = of.sort((a, b) => order.indexOf(a.given) - order.indexOf(b.given));
+    last = first ?? last;
+    return first;
   };
   const pick = (given: string | URL | readonly string[], wanted: string | string[] | undefined): Where => {
-    const order = [...failed];
-    const best = listOf(given).reduce((a, b) =>
-      order.indexOf(String(b)) < order.indexOf(String(a)) ? b : a,
-    );
     checkProtocols(wanted);
-    lastUrl = fill(best);
-    return { url: lastUrl, protocols: wanted, given: String(best) };
+    const choice = listOf(given).map((url) => fill(url, wanted));
+    if (given === preferred) preferred = undefined;
+    else list = choice;
+    return best([...choice])!;
   };
-  const known = typeof urls !== 'function';
-  if (known) for (const url of listOf(urls)) fill(url);
-  if (typeof protocols !== 'function') {
-    checkProtocols(protocols);
-    if (known) pick(urls, protocols);
-  }
+  if (typeof urls !== 'function') pick(urls, typeof protocols === 'function' ? undefined : protocols);
+  else if (typeof protocols !== 'function') checkProtocols(protocols);
 
   return {
     get freshPath() {
-      return freshPath;
+      // Firefox keys its penalty by path, so the query does not count.
+      return /^[^?]*(\{|%7B)attempt(\}|%7D)/.test(last?.given ?? '');
     },
     get loopback() {
-      return loopback;
+      return /^((.*\.)?localhost|127\.[\d.]+|\[::1\])(:\d+)?$/.test(last?.host ?? '');
     },
     get lastUrl() {
-      return lastUrl;
+      return last?.url ?? '';
     },
     ask(context) {
-      if (known && typeof protocols !== 'function') return pick(urls, protocols);
-      return (async () => {
-        const given = known ? urls : await urls(context);
-        return pick(given, typeof protocols === 'function' ? await protocols(context) : protocols);
-      })();
+      const source = preferred ?? urls;
+      if (typeof source !== 'function' && typeof protocols !== 'function') return pick(source, protocols);
+      return (async () =>
+        pick(
+          typeof source === 'function' ? await source(context) : source,
+          typeof protocols === 'function' ? await protocols(context) : protocols,
+        ))();
+    },
+    askOther: ({ host, protocols }) =>
+      best(list.map(({ given }) => fill(given, protocols)).filter((where) => where.host !== host)),
+    prefer(url) {
+      try {
+        preferred = fill(url).given;
+      } catch {
+        // from the wire: not worth an error
+      }
     },
     failed(where) {
-      failed.delete(where?.given);
-      failed.add(where?.given);
+      if (!where) return;
+      failures.delete(where.given);
+      failures.set(where.given, env.now());
       // Providers may answer a new address each time.
-      if (failed.size > 100) failed.clear();
+      if (failures.size > 100) failures.clear();
     },
+    opened: ({ given }) => void failures.delete(given),
   };
 }
 

@@ -4,9 +4,24 @@ import { parseNotice } from '../../src/core/notices.ts';
 const drain = (fields: object) => JSON.stringify({ msg: 'drain', ...fields });
 
 test.each([
-  ['a node', '{"msg":"node","id":"node-1"}', { msg: 'node', id: 'node-1' }],
-  ['a node with more in it', '{"msg":"node","id":"a","since":1}', { msg: 'node', id: 'a' }],
-  ['a bare drain', '{"msg":"drain"}', { msg: 'drain', afterMs: 0, spreadMs: 0 }],
+  ['a node', '{"msg":"node","id":"node-1"}', { msg: 'node', id: 'node-1', spreadMs: 0 }],
+  ['a node with more in it', '{"msg":"node","id":"a","since":1}', { msg: 'node', id: 'a', spreadMs: 0 }],
+  [
+    'a node that says how widely to spread',
+    '{"msg":"node","id":"a","spreadMs":800.5}',
+    { msg: 'node', id: 'a', spreadMs: 800.5 },
+  ],
+  [
+    'a spread of hours: cut to a minute',
+    '{"msg":"node","id":"a","spreadMs":1e999}',
+    { msg: 'node', id: 'a', spreadMs: 60_000 },
+  ],
+  [
+    'a spread that is no time: none',
+    '{"msg":"node","id":"a","spreadMs":"9"}',
+    { msg: 'node', id: 'a', spreadMs: 0 },
+  ],
+  ['a bare drain', '{"msg":"drain"}', { msg: 'drain', afterMs: 0, spreadMs: 0, url: undefined }],
   ['a drain', drain({ afterMs: 5_000, spreadMs: 3_000 }), { msg: 'drain', afterMs: 5_000, spreadMs: 3_000 }],
   [
     'a spread that ends after the node has gone: cut to it',
@@ -19,14 +34,29 @@ test.each([
     { msg: 'drain', afterMs: 0, spreadMs: 0 },
   ],
   [
-    'negative, odd and infinite times: none',
-    '{"msg":"drain","afterMs":-5,"spreadMs":1e999}',
+    'an endless drain: cut to ten minutes',
+    '{"msg":"drain","afterMs":1e999,"spreadMs":1e300}',
+    { msg: 'drain', afterMs: 600_000, spreadMs: 600_000 },
+  ],
+  [
+    'negative times: none',
+    '{"msg":"drain","afterMs":-5,"spreadMs":-1}',
     { msg: 'drain', afterMs: 0, spreadMs: 0 },
   ],
   [
     'times of the wrong type: none',
     '{"msg":"drain","afterMs":"5","spreadMs":[1]}',
     { msg: 'drain', afterMs: 0, spreadMs: 0 },
+  ],
+  [
+    'a drain that says where to go',
+    drain({ afterMs: 1_000, url: 'wss://b.example/ws' }),
+    { msg: 'drain', afterMs: 1_000, spreadMs: 0, url: 'wss://b.example/ws' },
+  ],
+  [
+    'a place that is no text: none',
+    drain({ url: ['wss://b.example/ws'] }),
+    { msg: 'drain', afterMs: 0, spreadMs: 0, url: undefined },
   ],
 ])('%s is understood', (_, data, notice) => {
   expect(parseNotice(data)).toEqual(notice);
@@ -52,6 +82,10 @@ test.each([
 });
 
 test('a duplicate key cannot smuggle in another kind', () => {
-  expect(parseNotice('{"msg":"node","id":"a","__proto__":{"x":1}}')).toEqual({ msg: 'node', id: 'a' });
+  expect(parseNotice('{"msg":"node","id":"a","__proto__":{"x":1}}')).toEqual({
+    msg: 'node',
+    id: 'a',
+    spreadMs: 0,
+  });
   expect(({} as { x?: number }).x).toBeUndefined();
 });
