@@ -56,7 +56,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   const library = /^\/failover-websocket\.global\.js(\.map)?$/.test(path);
   return serveFile(request, response, join(options.root, library ? 'dist' : 'demo/app'), {
     'content-security-policy':
-      `default-src 'self'; connect-src 'self' ws: wss: ${options.controlUrl}; ` +
+      `default-src 'self'; connect-src 'self' ws: wss: ${options.controlUrl}; worker-src 'self' blob:; ` +
       `base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'`,
   });
 }

@@ -1,3 +1,5 @@
+import { createTimers } from './timers.ts';
+
 /**
  * The one door to the outside world. Everything the library takes from it (clock, timers, randomness, sockets, fetch, page
  * events) comes through an `Env`, so that tests and the simulator run the real code in a world of their own making.
@@ -7,6 +9,7 @@ export interface Env {
   now(): number;
   /** Unix time in milliseconds at which `now()` was 0. */
   readonly timeOrigin: number;
+  /** In a hidden page as punctual as the engine allows. */
   setTimeout(fn: () => void, ms: number): unknown;
   clearTimeout(timer: unknown): void;
   /** Uniform in [0, 1). */
@@ -81,8 +84,7 @@ export function browserEnv(): Env {
   return {
     now: () => performance.now(),
     timeOrigin: performance.timeOrigin,
-    setTimeout: (fn, ms) => setTimeout(fn, ms),
-    clearTimeout: (timer) => clearTimeout(timer as number),
+    ...createTimers(globalThis, () => !visible()),
     random: () => Math.random(),
     WebSocket: world.WebSocket,
     // Bound: a bare reference to fetch throws "Illegal invocation" when called as a method of another object.
