@@ -1,0 +1,100 @@
+/** Figures as tables. */
+import { quantile, type Outcome } from './outcome.ts';
+
+export type Row = Readonly<Record<string, string | number | boolean | undefined>>;
+
+/** A part of the output: a table with what has to be known to read it. */
+export interface Section {
+  readonly title: string;
+  readonly notes: readonly string[];
+  readonly rows: readonly Row[];
+  /** What the table was made of, for the JSON file. */
+  readonly raw?: unknown;
+}
+
+export function markdown(rows: readonly Row[]): string {
+  const names = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  const line = (cells: readonly unknown[]): string => `| ${cells.join(' | ')} |`;
+  return [
+    line(names),
+    line(names.map(() => '---')),
+    ...rows.map((row) =>
+      line(
+        names.map((name) => (row[name] === undefined || Number.isNaN(row[name]) ? '–' : String(row[name]))),
+      ),
+    ),
+  ].join('\n');
+}
+
+export const show = ({ title, notes, rows }: Section): string =>
+  [`## ${title}`, '', ...notes.map((note) => `- ${note}`), '', markdown(rows), ''].join('\n');
+
+/** Rounded; undefined where there is nothing. */
+export function rounded(values: readonly (number | undefined)[], q: number): number | undefined {
+  const value = quantile(
+    values.filter((v) => v !== undefined),
+    q,
+  );
+  return value === undefined ? undefined : Math.round(value);
+}
+
+/** How the victims of one fault fared with one client. */
+export function outcomeRow(fault: string, client: string, outcomes: readonly Outcome[]): Row {
+  const of = (key: 'servedMs' | 'noticedMs' | 'overheadMs' | 'lagMs', q: number): number | undefined =>
+    rounded(
+      outcomes.map((outcome) => outcome[key]),
+      q,
+    );
+  const attempts = (...wanted: Outcome['attempts'][number]['outcome'][]): number[] =>
+    outcomes.flatMap((o) => o.attempts.filter(({ outcome }) => wanted.includes(outcome)).map(({ ms }) => ms));
+  const served = outcomes.filter(({ servedMs }) => servedMs !== undefined);
+  const promoted = served.filter((o) => o.attempts.some(({ outcome }) => outcome === 'promoted'));
+  return {
+    fault,
+    client,
+    n: outcomes.length,
+    stuck: outcomes.length - served.length,
+    p50: of('servedMs', 0.5),
+    p95: of('servedMs', 0.95),
+    p99: of('servedMs', 0.99),
+    max: of('servedMs', 1),
+    'overhead p50': of('overheadMs', 0.5),
+    'overhead p95': of('overheadMs', 0.95),
+    'overhead p99': of('overheadMs', 0.99),
+    'noticed p50': of('noticedMs', 0.5),
+    'noticed p95': of('noticedMs', 0.95),
+    'attempts p50': rounded(
+      served.map((o) => o.attempts.length),
+      0.5,
+    ),
+    'attempts p95': rounded(
+      served.map((o) => o.attempts.length),
+      0.95,
+    ),
+    'failed attempt p50': rounded(attempts('failed'), 0.5),
+    'winning attempt p50': rounded(attempts('served', 'promoted'), 0.5),
+    promoted: promoted.length,
+    'page lag p95': of('lagMs', 0.95),
+  };
+}
+
+/** Median of each client over that of each bare one in the same rounds. */
+export function ratioRows(fault: string, results: ReadonlyMap<string, readonly Outcome[]>): Row[] {
+  const median = (client: string): number =>
+    quantile(
+      (results.get(client) ?? []).flatMap(({ servedMs }) => servedMs ?? []),
+      0.5,
+    ) ?? NaN;
+  const names = [...results.keys()];
+  const bare = names.filter((name) => name.startsWith('bare'));
+  return names
+    .filter((name) => !bare.includes(name))
+    .flatMap((client) =>
+      bare.map((other) => ({
+        fault,
+        client,
+        beside: other,
+        'median / median': Number((median(client) / median(other)).toFixed(2)),
+      })),
+    );
+}

@@ -1,0 +1,138 @@
+/** Several tabs of one profile on the failing node: one engine queues their handshakes, one browser counts what they abandon. */
+import type { BrowserContext, Page } from 'puppeteer-core';
+import type { Fault, NodeId } from '../../demo/cluster.ts';
+import { falseDeadlines } from './continuity.ts';
+import { begin, healthy, nodeOf, pause, settle, type Harness } from './harness.ts';
+import type { FaultName, Options } from './options.ts';
+import { outcomeOf, type Recording } from './outcome.ts';
+import { rounded, type Row, type Section } from './tables.ts';
+
+/** No coin falls the same way so often. */
+const MOST_WINDOWS_PER_TAB = 5;
+/** A browser that opens no WebSocket in this time does not open any (Firefox with its leak limit reached). */
+const OPENS_MS = 5000;
+
+interface TabsResult {
+  readonly servedMs: readonly (number | undefined)[];
+  readonly rawMs: number;
+  readonly falseDeadlines: number;
+  readonly abandoned: number;
+  readonly opens: boolean;
+  readonly recordings: readonly Recording[];
+}
+
+export async function tabs(harness: Harness, o: Options): Promise<Section> {
+  const rows: Row[] = [];
+  const raw: Record<string, TabsResult> = {};
+  for (const fault of o.faults) {
+    for (const client of o.clients) {
+      process.stderr.write(`${o.tabs} tabs: ${fault}, ${client}\n`);
+      const result = await play(harness, o, client, fault);
+      raw[`${fault} ${client}`] = result;
+      const { servedMs } = result;
+      rows.push({
+        fault,
+        client,
+        tabs: servedMs.length,
+        'served p50': rounded(servedMs, 0.5),
+        'last served': rounded(servedMs, 1),
+        'bound 1.5 × (tabs × raw × 2)': answers(fault) ? Math.round(3 * o.tabs * result.rawMs) : undefined,
+        'raw attempt': Math.round(result.rawMs),
+        'not served': servedMs.filter((ms) => ms === undefined).length,
+        'false deadlines': result.falseDeadlines,
+        'abandoned while hung': result.abandoned,
+        'opens afterwards': result.opens,
+      });
+    }
+  }
+  return {
+    title: `${o.tabs} tabs of one profile`,
+    notes: [
+      `policy ${o.policy}${o.standby ? ', standby warm' : ''}; every tab in a window of its own, all on the failing node`,
+      'raw attempt: median of five handshakes of one tab while all is well, dial to open',
+      'false deadline: an attempt ended by its deadline although only another tab was in its way; where nothing hangs, every one is false',
+      'abandoned while hung: handshakes given up by script or engine between fault and repair; Firefox opens no more after 6',
+    ],
+    rows,
+    raw,
+  };
+}
+
+/** Whether the dead node answers dials at once. */
+const answers = (fault: FaultName): boolean => fault === 'stop' || fault === 'kill';
+
+async function play(
+  harness: Harness,
+  o: Options,
+  client: Options['clients'][number],
+  fault: FaultName,
+): Promise<TabsResult> {
+  const { cluster } = harness;
+  const { context, close } = await harness.profile();
+  try {
+    const { node, pages } = await gather(harness, o, client, context);
+    const rawMs = await pages[0]!.evaluate(() => window.bench.rawAttemptMs());
+    const both = fault === 'hang-both';
+    const failing: readonly NodeId[] = both ? ['a', 'b'] : [node];
+    await begin(pages);
+    // While both hang there is nobody to be served by; afterwards any node will do.
+    const from = both ? 'nobody' : node;
+    const limitMs = o.limitMs + (both ? o.holdMs : 0);
+    const served = pages.map((page) =>
+      page.evaluate((...args) => window.bench.moved(...args), from, limitMs),
+    );
+    await Promise.all(pages.map((page) => page.evaluate(() => 0)));
+    const what: Fault = both ? 'hang' : (fault as Fault);
+    const [at] = (await Promise.all(failing.map((id) => cluster.apply(id, what)))).map(
+      (applied) => applied.at,
+    );
+    if (both) await pause(o.holdMs);
+    else await Promise.all(served);
+    const repaired = Date.now();
+    await Promise.all(failing.map((id) => cluster.apply(id, 'restart')));
+    await healthy(cluster);
+    await Promise.all(served);
+    const recordings = await Promise.all(pages.map((page) => page.evaluate(() => window.bench.recording())));
+    await Promise.all(pages.map((page) => settle(page, false, o.limitMs).catch(() => {})));
+    const opens = await pages.at(-1)!.evaluate((ms) => window.bench.opens(ms), OPENS_MS);
+    const since = both ? repaired : at!;
+    return {
+      servedMs: recordings.map((recording) => outcomeOf(recording, since, from).servedMs),
+      rawMs,
+      falseDeadlines: falseDeadlines(recordings, !answers(fault)),
+      abandoned: recordings
+        .flatMap(({ dials }) => dials)
+        .filter(
+          ({ start, open, end = Infinity }) =>
+            start > at! && open === undefined && end <= repaired && !answers(fault),
+        ).length,
+      opens,
+      recordings,
+    };
+  } finally {
+    await close();
+  }
+}
+
+/** Opens windows until enough of them are on one node, and closes the others. */
+async function gather(
+  harness: Harness,
+  o: Options,
+  client: Options['clients'][number],
+  context: BrowserContext,
+): Promise<{ node: NodeId; pages: Page[] }> {
+  const on: Record<NodeId, Page[]> = { a: [], b: [] };
+  const options = { policy: o.policy, standby: o.standby ? 'warm' : 'off' } as const;
+  const warm = o.standby && (client === 'ours' || client === 'plain');
+  for (let opened = 0; opened < MOST_WINDOWS_PER_TAB * o.tabs; opened++) {
+    const page = await context.newPage({ type: 'window' });
+    await harness.load(page, client, options);
+    on[(await nodeOf(page)) === 'a' ? 'a' : 'b'].push(page);
+    const node = on.a.length >= o.tabs ? 'a' : on.b.length >= o.tabs ? 'b' : undefined;
+    if (node === undefined) continue;
+    await Promise.all(on[node === 'a' ? 'b' : 'a'].map((other) => other.close()));
+    await Promise.all(on[node].map((tab) => settle(tab, warm)));
+    return { node, pages: on[node] };
+  }
+  throw new Error(`not ${o.tabs} of ${MOST_WINDOWS_PER_TAB * o.tabs} tabs came to one node`);
+}
