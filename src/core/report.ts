@@ -11,6 +11,8 @@ export interface AttemptReport {
   readonly durationMs: number;
   /** 'open' for the one that succeeded, 'cancelled' when the old link came back first. */
   readonly outcome: 'open' | 'cancelled' | FailureKind;
+  /** It was the warm standby: no dial, only its promotion. */
+  readonly standby?: true;
 }
 
 /** One HTTP probe beside the dials. It speaks of another connection than theirs: evidence, never a verdict on the link. */
@@ -19,15 +21,19 @@ export interface ProbeReport {
   readonly startedAt: number;
   readonly durationMs: number;
   readonly verdict: ProbeVerdict;
+  /** What to look at, in words for people. */
+  readonly advice: string;
   /** HTTP status, where the browser lets script see it. */
   readonly status?: number;
+  /** With `overloaded`: the server's Retry-After, 0 to 600 000 ms. Other origins have to expose the header. */
+  readonly retryAfterMs?: number;
 }
 
 /** What a probe's answer says about the way to the app. */
 export type ProbeVerdict =
   /** 502, 503, 504, 520–529: a gateway answers, the app behind it does not. */
   | 'gateway'
-  /** 429, or 503 with Retry-After: come back later. */
+  /** 429, or 503 with a Retry-After that makes sense: come back later. */
   | 'overloaded'
   /** 401, 403. */
   | 'unauthorized'
@@ -35,9 +41,16 @@ export type ProbeVerdict =
   | 'not-found'
   /** 2xx, 400, 426: an app answers on this path. */
   | 'healthy'
-  /** No HTTP answer before the probe's deadline, or the request failed. */
+  /** 3xx: something answers and points elsewhere, say to a login. WebSocket handshakes follow no redirect. */
+  | 'redirected'
+  /** No HTTP answer before the probe's deadline, or the request failed: refused, reset, DNS or TLS, script cannot tell which. */
   | 'unreachable'
-  /** The browser does not let script see (opaque, CSP, service worker), or a status with no meaning here. */
+  /** The request failed, and the browser says that there is no network. */
+  | 'offline'
+  /**
+   * No evidence: a status with no meaning here, or an outcome that the browser hides: CORS, a Content-Security-Policy, a
+   * service worker that answers with a page of its own. (One that makes up an answer for this very URL is not noticed.)
+   */
   | 'unknown';
 
 /** The story of one failover: one JSON-safe object. All durations in ms, `…At` in Unix time (ms). */
