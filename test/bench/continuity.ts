@@ -9,9 +9,7 @@ export interface Gaps {
 
 export function gapsOf(dials: readonly Dial[], from: number, to: number): Gaps {
   const links = dials
-    .flatMap(({ received: [proven], end = Infinity }) =>
-      proven === undefined ? [] : [[proven, end] as const],
-    )
+    .flatMap(({ proven, end = Infinity }) => (proven === undefined ? [] : [[proven, end] as const]))
     .sort(([x], [y]) => x - y);
   const gaps: number[] = [];
   let covered = from;

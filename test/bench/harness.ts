@@ -37,6 +37,7 @@ interface PageBench extends Recording {
   state(): { readonly name: string; readonly node?: string };
   stats(): ClientStats;
   reset(): void;
+  rest(): void;
   touch(): void;
   moved(node: string, limitMs: number): Promise<void>;
   recording(): Recording;

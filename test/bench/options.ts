@@ -13,8 +13,8 @@ Time until served (the default): pages on one node, that node gets a fault.
   --victims N                        per client and fault, default 60
   --outages K                        the pages of a round live through K outages one after the other, default 1; after each the node is
                                      restarted, and when the pages are settled again, the node that serves most of them is next
-  --gap MS                           at least so long between the beginnings of two outages, default 0: as soon as all is settled.
-                                     Engines and our policies remember dials for minutes
+  --gap MS                           at least so long between the beginnings of two outages (or drains), default 4000: four dials of each
+                                     stay inside the 60 a minute of the policy fast. Engines remember failures too, for minutes
   --standby                          ours and plain with standby 'warm'; the fault waits until the standby is
   --limit MS                         not served by then counts as stuck, default 45000
 
@@ -90,7 +90,7 @@ export function parseOptions(args: readonly string[]) {
       fault: text('stop'),
       victims: text('60'),
       outages: text('1'),
-      gap: text('0'),
+      gap: text('4000'),
       standby: flag,
       limit: text('45000'),
       tabs: { type: 'string' },

@@ -4,6 +4,8 @@
 export interface Dial {
   readonly start: number;
   readonly open?: number;
+  /** The first frame of all from the node. */
+  readonly proven?: number;
   /** Frames of the client. */
   readonly sent: readonly number[];
   /** Frames of the node. */

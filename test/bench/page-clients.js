@@ -44,6 +44,7 @@
       const link = new window.failover.FailoverWebSocket(`${base}/ws/{attempt}`, [], {
         heartbeat: { message: 'ping', isReply: (data) => data === 'pong' },
         identify: bench.nodeOf,
+        serverNotices: true,
         ...options,
       });
       bench.stats = () => link.stats();
@@ -96,12 +97,15 @@
     clients[client](options);
     // How late the page's own timers are: what part of the figures is the machine's.
     let last = now();
-    setInterval(() => {
+    bench.lagTimer = setInterval(() => {
       bench.lags.push({ at: now(), ms: now() - last - 50 });
       if (bench.lags.length > 2000) bench.lags.shift();
       last = now();
     }, 50);
   };
+
+  /** The recorder costs nothing of its own any more. */
+  bench.rest = () => clearInterval(bench.lagTimer);
 
   /** Served, its round trip measured, its standby warm if there is to be one. */
   bench.settled = (standby) => {

@@ -139,6 +139,7 @@
 
     #heard(data) {
       const dial = this.#dial;
+      dial.proven ??= now();
       if (isPong(data) || isPing(data)) return;
       keep(dial.received, now());
       dial.node = nodeOf(data) ?? dial.node;

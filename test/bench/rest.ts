@@ -144,6 +144,7 @@ async function rest(
   const client: PageClient = preset === 'none' ? 'none' : 'ddp';
   const idleAfterMs = state === 'idle' ? ALWAYS_IDLE_MS : NEVER_IDLE_MS;
   await harness.load(page, client, { policy: { preset, idleAfterMs }, standby: 'off' });
+  await page.evaluate(() => window.bench.rest());
   if (state === 'hidden') await hide(page);
   return page;
 }

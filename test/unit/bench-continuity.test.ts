@@ -12,23 +12,23 @@ const dial = (start: number, more: Partial<Dial> = {}): Dial => ({
 
 describe('time without a link', () => {
   it('is none when the next one has proven itself before the last one ends', () => {
-    const dials = [dial(0, { received: [10], end: 500 }), dial(300, { received: [400, 420], end: 900 })];
+    const dials = [dial(0, { proven: 10, end: 500 }), dial(300, { proven: 400, end: 900 })];
     expect(gapsOf(dials, 100, 900)).toEqual({ count: 0, longestMs: 0 });
   });
 
   it('lasts until the first frame, not until the dial or open', () => {
-    const dials = [dial(0, { received: [10], end: 500 }), dial(505, { open: 580, received: [600] })];
+    const dials = [dial(0, { proven: 10, end: 500 }), dial(505, { open: 580, proven: 600 })];
     expect(gapsOf(dials, 100, 900)).toEqual({ count: 1, longestMs: 100 });
   });
 
   it('is counted at both ends of the time looked at, and not beyond', () => {
-    expect(gapsOf([dial(0, { received: [150], end: 870 })], 100, 900)).toEqual({ count: 2, longestMs: 50 });
-    expect(gapsOf([dial(0, { received: [950] })], 100, 900)).toEqual({ count: 1, longestMs: 800 });
+    expect(gapsOf([dial(0, { proven: 150, end: 870 })], 100, 900)).toEqual({ count: 2, longestMs: 50 });
+    expect(gapsOf([dial(0, { proven: 950 })], 100, 900)).toEqual({ count: 1, longestMs: 800 });
     expect(gapsOf([], 100, 900)).toEqual({ count: 1, longestMs: 800 });
   });
 
   it('is not made by a connection that is held inside another one', () => {
-    const dials = [dial(0, { received: [10] }), dial(200, { received: [210], end: 300 })];
+    const dials = [dial(0, { proven: 10 }), dial(200, { proven: 210, end: 300 })];
     expect(gapsOf(dials, 100, 900)).toEqual({ count: 0, longestMs: 0 });
   });
 });
