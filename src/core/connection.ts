@@ -35,6 +35,12 @@ export interface Connection extends Liveness {
   firstHeardAt: number | undefined;
   /** As `identify` or the server's notice named it. */
   node: string | undefined;
+  /** How widely its clients are to spread if it is lost, as it said, ms. */
+  spreadMs: number;
+  /** What the app subscribed to was sent on it, ahead of its becoming current. */
+  replayed: boolean;
+  /** Frames for the app that came before it was current. */
+  readonly held: MessageEvent[];
   /** The ping whose own answer is outstanding, and how many frames of the app went before it. */
   asked: { readonly at: number; readonly sent: number } | undefined;
   /** Frames of the app handed to the socket. */
@@ -123,8 +129,12 @@ export function connect(
     shaken: false,
     firstHeardAt: undefined,
     node: undefined,
+    spreadMs: 0,
+    replayed: false,
+    held: [],
     heardAt: env.now(),
     ping: undefined,
+    expectingSince: undefined,
     asked: undefined,
     sent: 0,
     confirmed: 0,

@@ -6,11 +6,11 @@ export interface Engine {
   /** Most the engine may wait by itself before a dial reaches the network, ms. A deadline must exceed it. */
   addedDelayMs(history: DialHistory): number;
   /**
-   * Handshakes script may abandon before the engine refuses to open any more. Firefox leaks the TCP connection of each
-   * and stops at 6 for the whole browser, so one page must stay well below.
+   * Handshakes script may abandon before the engine refuses to open any more: Firefox leaks the TCP connection of each and
+   * stops at 6 to one host, counted for the whole browser. After so many only the engine itself gives up.
    */
   readonly freeAbandons: number;
-  /** With so many abandoned nothing is dialled until the engine has forgotten one. */
+  /** With so many abandoned this host is not dialled until the server must have closed one. */
   readonly maxAbandons: number;
   /** A dial that hung so long was given up by the engine itself, which counts as abandoned, ms. */
   readonly openTimeoutMs: number;
@@ -28,6 +28,12 @@ export interface DialHistory {
 
 /** Two of Chromium's 2-minute periods. */
 export const ENGINE_MEMORY_MS = 240_000;
+
+/**
+ * A leaked connection is gone when the server closes it: nginx, HAProxy and the cloud balancers cut a silent one after
+ * 60 s by default.
+ */
+export const LEAK_MS = 90_000;
 
 /** Engines that free an abandoned handshake at once. */
 const patient = { freeAbandons: Infinity, maxAbandons: Infinity, openTimeoutMs: Infinity };

@@ -1,12 +1,18 @@
 import type { FailoverError } from './errors.ts';
 import type { Failure, FailureKind } from './failure.ts';
-import type { AttemptReport, FailoverReport } from './report.ts';
+import type { AttemptReport, FailoverReport, ProbeReport } from './report.ts';
 
 /** What a person may be told about a link. The object stays the same until something in it changes. Instants are Unix time (ms). */
 export type Status =
   /** Dialling. `first`: the link was never up. `attempt` counts from 1. */
   | { readonly name: 'connecting'; readonly first: boolean; readonly attempt: number; readonly since: number }
-  | { readonly name: 'online'; readonly since: number; readonly node: string | undefined }
+  | {
+      readonly name: 'online';
+      readonly since: number;
+      readonly node: string | undefined;
+      /** The node that the warm standby leads to. */
+      readonly standby: string | undefined;
+    }
   /** No answer since `since`; still in use, a replacement is being dialled. */
   | { readonly name: 'suspect'; readonly since: number; readonly attempt: number }
   /** Between two dials; the next one goes out at `until`. */
@@ -27,6 +33,8 @@ export type Status =
 export type WarningKind =
   /** A heartbeat that was never answered was switched off: a hang is now invisible. */
   | 'heartbeat-unanswered'
+  /** No connection to another node could be had for a standby; it is tried on, ever more rarely. */
+  | 'standby'
   /** Frames waiting in the queue were discarded by `close()`. */
   | 'queue-discarded'
   /** A callback of the app's (identify, isReply, registry entry, provider) threw. */
@@ -43,6 +51,8 @@ export interface FailoverEvents {
   suspect: [info: { readonly silentMs: number }];
   /** A dial ended. */
   attempt: [attempt: AttemptReport];
+  /** What an HTTP probe beside failing dials found. */
+  probe: [report: ProbeReport];
   /** A replacement is up and everything is replayed. */
   failover: [report: FailoverReport];
   /** The server announced that it goes away; a replacement is being dialled while it still serves. */

@@ -7,6 +7,7 @@ import {
   resolveOptions,
   type FailoverOptions,
   type Frame,
+  type LogLevel,
   type ProtocolSource,
   type UrlSource,
 } from './options.ts';
@@ -90,7 +91,7 @@ export class FailoverWebSocket extends EventTarget {
   constructor(url: UrlSource, protocols?: ProtocolSource, options?: FailoverOptions) {
     super();
     this.#options = resolveOptions(options);
-    const { env, queue, perConnectionEvents } = this.#options;
+    const { env, queue } = this.#options;
     if (!env.WebSocket) {
       throw new FailoverError('unsupported', 'env.WebSocket: there is none here, pass one');
     }
@@ -98,27 +99,31 @@ export class FailoverWebSocket extends EventTarget {
     this.#queue = createQueue(queue, (messages, bytes) => this.#emit('overflow', { messages, bytes }));
     this.subscriptions = new ReplayRegistry((key) => {
       if (this.#direct) this.#sendEntry(key);
-      else this.#unsent.add(key);
+      // Noted even if it is sent: a replacement may have been told of it as it was before.
+      if (!this.#direct || this.#link.handingOver()) this.#unsent.add(key);
     });
     this.#link = createLink(this.#options, this.#target, {
       dialled: (socket) => (this.#dialled = socket).setBinaryType(this.#binaryType),
-      adopted: () => this.#adopted(),
+      replay: ({ send }) => {
+        this.#unsent.clear();
+        for (const key of this.subscriptions.keys()) this.#sendEntry(key, send);
+      },
+      adopted: (handover) => this.#adopted(handover),
       frame: (event) => this.dispatchEvent(messageEvent(event)),
       released: () => {
-        for (const key of this.#unsent) this.#sendEntry(key);
-        this.#unsent.clear();
+        this.#sendUnsent();
         this.#flush();
       },
       lost: (end) => {
         this.#opened = false;
-        if (perConnectionEvents) this.#dispatchClose(end);
+        if (this.#perConnection) this.#dispatchClose(end);
       },
       closed: (end) => this.#closed(end),
       changed: () => this.#changed(),
       emit: (event, ...args) => this.#emit(event, ...args),
-      replayed: async () => this.#options.replayed?.() ?? this.#replayed,
+      replayed: async () => this.#options.layer?.replayed() ?? this.#replayed,
     });
-    this.#status = this.#told = statusOf(this.#link.state(), undefined, env.timeOrigin);
+    this.#status = this.#told = statusOf(this.#link.state(), undefined, undefined, env.timeOrigin);
     this.#link.start();
   }
 
@@ -160,8 +165,8 @@ export class FailoverWebSocket extends EventTarget {
   }
 
   get status(): Status {
-    const { state, current } = this.#link;
-    const status = statusOf(state(), current()?.node, this.#options.env.timeOrigin);
+    const { state, current, standby } = this.#link;
+    const status = statusOf(state(), current()?.node, standby(), this.#options.env.timeOrigin);
     return sameStatus(status, this.#status) ? this.#status : (this.#status = status);
   }
 
@@ -232,6 +237,10 @@ export class FailoverWebSocket extends EventTarget {
     ): void;
   };
 
+  get #perConnection(): boolean {
+    return this.#options.events !== 'link';
+  }
+
   get #native(): WebSocket | undefined {
     return this.#link.current()?.socket.native();
   }
@@ -241,12 +250,18 @@ export class FailoverWebSocket extends EventTarget {
     return this.#link.usable() && this.#opened && (this.#greeting || this.#queue.messages === 0);
   }
 
-  #adopted(): number {
+  #adopted(handover: boolean): number {
+    if (handover && this.#perConnection) this.#dispatchClose({ code: 1000, reason: '', wasClean: true });
+    const current = this.#link.current();
+    if (!current) return 0;
     // What an entry sends or sets while it is asked has to wait for its turn.
     this.#opened = false;
-    this.#unsent.clear();
     this.#replayed = this.subscriptions.size;
-    for (const key of this.subscriptions.keys()) this.#sendEntry(key);
+    if (current.replayed) this.#sendUnsent();
+    else {
+      this.#unsent.clear();
+      for (const key of this.subscriptions.keys()) this.#sendEntry(key);
+    }
     this.#opened = true;
     this.#greeting = true;
     this.dispatchEvent(new Event('open'));
@@ -262,12 +277,17 @@ export class FailoverWebSocket extends EventTarget {
     });
   }
 
-  #sendEntry(key: unknown): void {
+  #sendUnsent(): void {
+    for (const key of this.#unsent) this.#sendEntry(key);
+    this.#unsent.clear();
+  }
+
+  #sendEntry(key: unknown, send = this.#link.send): void {
     const entry = this.subscriptions.get(key);
     // Deleted, or the connection closed, by an entry or listener before it.
     if (entry === undefined || !this.#link.usable()) return;
     const frame = typeof entry === 'function' ? this.#link.guard('subscriptions', entry) : entry;
-    if (frame !== undefined) this.#link.send(frame);
+    if (frame !== undefined) send(frame);
   }
 
   #closed(end: CloseDetail): void {
@@ -295,6 +315,7 @@ export class FailoverWebSocket extends EventTarget {
 
   /** As eventemitter3 emits, except that a listener that throws does not keep the event from those after it. */
   #emit<E extends keyof FailoverEvents>(event: E, ...args: FailoverEvents[E]): void {
+    this.#options.log?.(LEVELS[event] ?? 'info', event, args[0]);
     for (const listener of this.#emitter.listeners(event)) {
       this.#emitter.off(event, listener, undefined, true); // if it was registered by `once`
       try {
@@ -321,6 +342,18 @@ for (const type of ['open', 'message', 'error', 'close']) {
     },
   });
 }
+
+/** Of the log; the rest is `info`. */
+const LEVELS: Partial<Record<keyof FailoverEvents, LogLevel>> = {
+  status: 'debug',
+  attempt: 'debug',
+  probe: 'debug',
+  suspect: 'warn',
+  down: 'warn',
+  warning: 'warn',
+  overflow: 'error',
+  giveup: 'error',
+};
 
 /** What `WebSocket.send` makes of its argument: anything that is no binary is a string. */
 const toFrame = (frame: unknown): Frame =>

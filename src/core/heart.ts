@@ -21,10 +21,14 @@ export interface HeartHooks {
 
 export interface Heart {
   stats(): Pick<Stats, 'pingsSent' | 'rttMs' | 'rttVarMs'>;
+  /** Round trip, as its own pings measured it. */
+  readonly rtt: Rtt | undefined;
   /** Is there a ping to prove a connection with? */
   readonly active: boolean;
   /** Pings, unless a ping is out already. Without `overdueMs` the answer is due in an RTT-based time. */
   ping(connection: Connection, overdueMs?: number): void;
+  /** Takes note of a frame of ours. */
+  sent(connection: Connection): void;
   /** Takes note of a frame; true if it only answers our ping. */
   heard(connection: Connection, data: unknown): boolean;
   /** A connection opened and never answered. */
@@ -53,10 +57,9 @@ export function createHeart(
 
   const active = () => (heartbeat && 'message' in heartbeat ? heartbeat : undefined);
 
-  const ping = (
-    connection: Connection,
-    overdueMs = overdueAfter(rtt, policy.replyFloorMs, policy.replyCapMs),
-  ) => {
+  const overdue = () => overdueAfter(rtt, policy.replyFloorMs, policy.replyCapMs);
+
+  const ping = (connection: Connection, overdueMs = overdue()) => {
     const message = active()?.message;
     if (message === undefined || connection.ping) return;
     const frame: Frame | undefined =
@@ -85,10 +88,10 @@ export function createHeart(
     if (!current) return;
     const now = env.now();
     const quiet = quietMs(policy, { visible: env.page.visible(), untouchedMs: now - touchedAt });
-    const { ping: asked, heardAt } = current;
+    const { ping: asked, heardAt, expectingSince } = current;
     // Who only listens gives a server whose words may wait behind the sleep the same time once more.
-    const life = { ping: asked, heardAt: active() ? heardAt : Math.max(heardAt, awakeAt) };
-    const verdict = judge(life, heartbeat, quiet, now);
+    const life = { ping: asked, heardAt: active() ? heardAt : Math.max(heardAt, awakeAt), expectingSince };
+    const verdict = judge(life, heartbeat, quiet, overdue(), now);
     switch (verdict.do) {
       case 'nothing':
         return;
@@ -116,6 +119,9 @@ export function createHeart(
 
   return {
     stats: () => ({ pingsSent, rttMs: rtt?.smoothed, rttVarMs: rtt?.variance }),
+    get rtt() {
+      return rtt;
+    },
     get active() {
       return active() !== undefined;
     },
@@ -123,6 +129,11 @@ export function createHeart(
     beat,
     stop,
     unanswered: noAnswer,
+    sent(connection) {
+      if (!active() || connection.expectingSince !== undefined) return;
+      connection.expectingSince = env.now();
+      beat();
+    },
     heard(connection, data) {
       const isReply = active()?.isReply;
       // One that throws has not recognised anything.
@@ -137,7 +148,7 @@ export function createHeart(
         connection.asked = undefined;
       }
       // Any frame is life and takes the ping off the clock.
-      connection.ping = undefined;
+      connection.ping = connection.expectingSince = undefined;
       if (pending && connection === hooks.current()) beat();
       return own === true;
     },

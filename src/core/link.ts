@@ -1,24 +1,30 @@
-import { connect, type Connection, type ConnectionEnd } from './connection.ts';
+import { classify, createAttempts, failure, type Attempt } from './attempt.ts';
+import type { Connection, ConnectionEnd } from './connection.ts';
 import { engineOf } from './engine.ts';
-import { FailoverError, isFailoverError, show } from './errors.ts';
+import { show } from './errors.ts';
 import type { FailoverEvents, Stats, WarningKind } from './events.ts';
-import { classifyClose, type Failure, type FailureKind } from './failure.ts';
+import type { Failure, FailureKind } from './failure.ts';
 import { createHeart } from './heart.ts';
-import { parseNotice } from './notices.ts';
-import type { Frame, ResolvedOptions } from './options.ts';
+import { createLeaks } from './leaks.ts';
+import { parseNotice, type Notice } from './notices.ts';
+import type { Frame, Leaving, ResolvedOptions } from './options.ts';
+import { canSpare, spendDial } from './policy.ts';
 import { probe } from './probe.ts';
 import type { AttemptReport, FailoverReport } from './report.ts';
 import { createDialler, type Socket } from './socket.ts';
+import { createStandby } from './standby.ts';
 import { newMachine, transition, type Effect, type LinkEvent, type State } from './state.ts';
 import { addChapter, newStory, type Story } from './story.ts';
-import { redact, type Target, type Where } from './target.ts';
+import { redact, type Target } from './target.ts';
 
 /** What the link tells its owner. */
 export interface LinkHooks {
   /** A socket is under way. */
   dialled(socket: Socket): void;
+  /** Send on a connection that is not current yet what the app has subscribed to. */
+  replay(connection: Connection): void;
   /** There is a new current connection: replay, dispatch `open`, flush. Returns how many queued frames went. */
-  adopted(): number;
+  adopted(handover: boolean): number;
   /** A frame from the current connection. */
   frame(event: MessageEvent): void;
   /** Frames held back while the link was suspect may go out. */
@@ -37,6 +43,10 @@ export interface LinkHooks {
 export interface Link {
   state(): State;
   current(): Connection | undefined;
+  /** The node of the warm standby. */
+  standby(): string | undefined;
+  /** What the app subscribes to now goes to a connection that will be left for one that was told already. */
+  handingOver(): boolean;
   /** May the app's frames go out on the current connection? Held back while it is suspect. */
   usable(): boolean;
   stats(): Omit<Stats, 'queuedMessages' | 'queuedBytes'>;
@@ -54,15 +64,11 @@ const CLOSE_LINGER_MS = 1_000;
 /** What a WebSocket says whose peer sent no close frame. */
 const NO_CLOSE_FRAME: ConnectionEnd = { code: 1006, reason: '', wasClean: false };
 
-/** A dial under way: first its address, then its socket. */
-interface Attempt {
-  readonly startedAt: number;
-  readonly waitedMs: number;
-  readonly deadlineMs: number;
-  readonly abort: AbortController;
-  where: Where | undefined;
-  connection: Connection | undefined;
-}
+/** A dial to one address that takes longer gets another address beside it (RFC 8305, 5: connection attempt delay). */
+const RACE_MS = 250;
+
+/** What a standby may have said before it is of use; a server that talks all the time is none to keep a second connection to. */
+const MAX_HELD = 100;
 
 /** The shell around the pure machine: owns sockets and timers, runs effects, turns what happens into events. */
 export function createLink(options: ResolvedOptions, target: Target, hooks: LinkHooks): Link {
@@ -70,6 +76,7 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
   const { emit } = hooks;
   const engine = engineOf(env.userAgent);
   const dialler = createDialler(env);
+  const leaks = createLeaks(env, engine);
   const counts = {
     dials: 0,
     dialFailures: 0,
@@ -83,9 +90,14 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
   let machine = newMachine(policy, env.now());
   let current: Connection | undefined;
   let attempt: Attempt | undefined;
+  /** A dial to another address beside that one. */
+  let rival: Attempt | undefined;
+  let racing: unknown;
+  /** The connection before this one, while what it still says is wanted. */
+  let old: { readonly connection: Connection; readonly to: Leaving; timer: unknown } | undefined;
   let story: Story | undefined;
   let probing: AbortController | undefined;
-  /** Pacing, then the deadline of the dial; never both. */
+  /** Pacing; after `close()`, how long that may take. */
   let timer: unknown;
   /** Ends the wait for the peer's close frame; set from `close()` on. */
   let finish: ((end: ConnectionEnd) => void) | undefined;
@@ -110,8 +122,45 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
     env.page.on('visible', () => (heart.touched(), wake())),
     env.page.on('active', () => heart.touched() && wake()),
     env.page.on('offline', () => dispatch({ type: 'offline' })),
-    env.page.on('restored', () => dispatch({ type: 'lost', failure: failure('suspended') })),
+    // A clean end keeps the page fit for the back/forward cache, and leaves no ghost on the server.
+    env.page.on('hide', () => (dispatch({ type: 'hide', failure: failure('suspended') }), standby.stop())),
+    env.page.on('restored', () => (dispatch({ type: 'lost', failure: failure('suspended') }), wake())),
   ];
+
+  const start = createAttempts(options, target, dialler, engine, leaks, {
+    dialled: ({ socket }) => hooks.dialled(socket),
+    ready,
+    failed,
+    heard,
+    frame,
+    threw,
+    refused: (error) => dispatch({ type: 'end', error }),
+    ended(mine, connection, end) {
+      if (connection === old?.connection) return leave();
+      if (connection !== current) return failed(mine, classify(connection, end));
+      if (finish) return finish(end);
+      lastEnd = end;
+      dispatch({ type: 'lost', failure: classify(connection, end) });
+    },
+  });
+
+  const standby = createStandby(env, policy, {
+    dial(number) {
+      if (!spare()) return undefined;
+      counts.dials += 1;
+      return start({ attempt: number, cause: undefined, deadlineMs: policy.deadlineCapMs, waitedMs: 0 });
+    },
+    nodeInUse: () =>
+      options.standby && !finish && machine.state.name === 'online' && !machine.state.outage
+        ? current?.node
+        : undefined,
+    ping({ connection }) {
+      heart.ping(connection!);
+      return connection!.ping !== undefined;
+    },
+    lonely: (tries) => warn('standby', `no other node in ${tries} tries`),
+    changed: hooks.changed,
+  });
 
   function wake(): void {
     dispatch({ type: 'wake' });
@@ -144,23 +193,38 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
     }
   }
 
+  /** Takes from the dials' budget for something less urgent, if it has that to spare. */
+  function spare(): boolean {
+    const { memory } = machine;
+    const can = canSpare(policy, memory, env.now());
+    if (can) machine = { ...machine, memory: spendDial(policy, memory, env.now()) };
+    return can;
+  }
+
   function dispatch(event: LinkEvent): void {
     const [next, effects] = transition(machine, event, {
       now: env.now(),
       random: env.random(),
       engine,
       freshPath: target.freshPath,
+      leaks: leaks.of(target.host),
+      rtt: heart.rtt,
       policy,
       online: env.page.online() || target.loopback,
       hedge: options.hedge,
+      standby: standby.node !== undefined,
+      spreadMs: current?.spreadMs ?? 0,
     });
     machine = next;
     for (const effect of effects) {
       run(effect);
       // A listener of the app's may have closed or reconnected: then the rest of this plan is void.
-      if (machine !== next) return;
+      if (machine.state !== next.state) return;
     }
+    standby.look();
     hooks.changed();
+    const connection = current;
+    for (const event of connection?.held.splice(0) ?? []) frame(connection!, event);
   }
 
   function run(effect: Effect): void {
@@ -174,10 +238,10 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
       case 'cancel-dial':
         env.clearTimeout(timer);
         probing?.abort();
-        if (attempt) giveUp(attempt, 'cancelled');
+        cancel();
         break;
       case 'adopt':
-        adopt(effect.first, effect.handover);
+        adopt(effect);
         break;
       case 'drop':
         drop(effect.failure);
@@ -218,6 +282,7 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
         current = undefined;
         emit('giveup', effect.error);
         hooks.closed(NO_CLOSE_FRAME);
+        env.dispose?.();
         break;
       default:
         effect satisfies never;
@@ -226,90 +291,79 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
 
   // ── dialling ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  function dial({ attempt: number, cause, deadlineMs, waitedMs }: Extract<Effect, { do: 'dial' }>): void {
-    const abort = new AbortController();
-    const mine: Attempt = {
-      startedAt: env.now(),
-      waitedMs,
-      deadlineMs,
-      abort,
-      where: undefined,
-      connection: undefined,
-    };
-    attempt = mine;
+  function dial({ promote, ...plan }: Extract<Effect, { do: 'dial' }>): void {
+    if (promote) {
+      const mine = (attempt = standby.take());
+      Object.assign(mine, { promoted: true, startedAt: env.now(), waitedMs: plan.waitedMs });
+      // It has to answer now, not some time ago.
+      mine.connection!.firstHeardAt = undefined;
+      return ready(mine);
+    }
+    standby.yield();
     counts.dials += 1;
-    const asked = target.ask({ attempt: number, cause, signal: abort.signal });
-    if (!(asked instanceof Promise)) return connectTo(mine, asked);
-    // Nothing hangs for ever, a provider included.
-    deadline(mine, policy.deadlineCapMs, 'provider');
-    asked.then(
-      (where) => connectTo(mine, where),
-      (error: unknown) => {
-        if (attempt !== mine) return;
-        if (cause === 'unauthorized') {
-          const refused = new FailoverError('unauthorized', `provider: ${show(error)}`, { cause: error });
-          dispatch({ type: 'end', error: refused });
-          return;
-        }
-        threw('provider', error);
-        attemptFailed(mine, failure('provider', show(error)));
-      },
-    );
-  }
-
-  function connectTo(mine: Attempt, where: Where): void {
-    if (attempt !== mine) return;
-    mine.where = where;
-    deadline(mine, mine.deadlineMs, 'timeout');
-    const connection = connect(dialler, where, options, {
-      opened() {
-        // A login may ask another server; only the dial itself is known to be quick.
-        if (options.handshake) deadline(mine, policy.deadlineCapMs, 'handshake');
-      },
-      ready: () => ready(mine, connection),
-      heard: (data) => heard(connection, data),
-      frame(event) {
-        if (connection === current) {
-          // As in WebSocket: after `close()` nothing is delivered any more.
-          if (!finish) hooks.frame(event);
-        }
-      },
-      ended(end) {
-        if (connection === current) {
-          if (finish) return finish(end);
-          lastEnd = end;
-          dispatch({ type: 'lost', failure: classify(connection, end) });
-        } else if (attempt === mine) attemptFailed(mine, classify(connection, end));
-      },
-    });
-    mine.connection = connection;
-    hooks.dialled(connection.socket);
+    const mine = (attempt = start(plan));
+    racing = env.setTimeout(() => {
+      const other = attempt === mine && mine.where && target.askOther(mine.where);
+      // Distinct addresses are dialled side by side, since engines serialise handshakes per address only.
+      if (!other || !spare()) return;
+      counts.dials += 1;
+      rival = start({ ...plan, where: other });
+    }, RACE_MS);
   }
 
   /** Open and through its handshake. Beside a connection that still serves it takes over only when it has answered. */
-  function ready(mine: Attempt, connection: Connection): void {
-    const proven = !heart.active || connection.firstHeardAt !== undefined;
-    if (proven || machine.state.name === 'seeking') {
-      dispatch({ type: 'opened', proven });
-      return;
+  function ready(mine: Attempt): void {
+    if (mine === standby.attempt) return standby.heard();
+    const connection = mine.connection!;
+    const { name } = machine.state;
+    // A node that drains serves until the app's subscriptions are known to have arrived here.
+    const gently = name === 'draining' && !options.layer;
+    const proven = !heart.active || (gently ? !connection.asked : connection.firstHeardAt !== undefined);
+    if (name === 'seeking' || (proven && (!gently || connection.replayed || !heart.active))) {
+      if (mine === rival) [attempt, rival] = [rival, attempt];
+      if (rival) giveUp(rival, 'cancelled');
+      const tookMs = mine.promoted ? undefined : connection.openedAt! - mine.startedAt;
+      return dispatch({ type: 'opened', proven, tookMs });
     }
-    deadline(mine, mine.deadlineMs, 'timeout');
+    if (connection.ping) return;
+    mine.due(mine.deadlineMs, 'timeout');
+    if (gently && !connection.replayed) {
+      connection.replayed = true;
+      hooks.replay(connection);
+    }
     heart.ping(connection, mine.deadlineMs);
   }
 
-  function attemptFailed(mine: Attempt, why: Failure, abandoned = false): void {
+  function failed(mine: Attempt, why: Failure): void {
+    if (mine === standby.attempt) return standby.failed();
+    // Opened, and silent since.
+    if (why.kind === 'timeout' && mine.connection?.openedAt !== undefined) heart.unanswered();
+    // Nobody wants it any more, now that the heartbeat is off.
+    if (mine !== attempt && mine !== rival) return;
     counts.dialFailures += 1;
     target.failed(mine.where);
+    const other = mine === rival ? attempt : rival;
     giveUp(mine, why.kind);
-    const hung = mine.connection !== undefined && env.now() - mine.startedAt >= engine.openTimeoutMs;
-    dispatch({ type: 'failed', failure: why, abandoned: abandoned || hung });
+    // The race goes on with one.
+    if (other) attempt = other;
+    else dispatch({ type: 'failed', failure: why });
+  }
+
+  /** No dial is wanted any more. */
+  function cancel(): void {
+    if (attempt?.promoted && attempt.connection!.ping) {
+      standby.back(attempt);
+      record(attempt, 'cancelled');
+      attempt = undefined;
+    }
+    for (const one of [attempt, rival]) if (one) giveUp(one, 'cancelled');
   }
 
   function giveUp(mine: Attempt, outcome: AttemptReport['outcome']): void {
-    attempt = undefined;
-    env.clearTimeout(timer);
-    mine.abort.abort();
-    mine.connection?.detach();
+    if (mine === attempt) attempt = undefined;
+    else rival = undefined;
+    env.clearTimeout(racing);
+    mine.end();
     emit('attempt', record(mine, outcome));
   }
 
@@ -320,37 +374,34 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
       waitedMs: mine.waitedMs,
       durationMs: env.now() - mine.startedAt,
       outcome,
+      ...(mine.promoted && { standby: true as const }),
     });
     if (story) addChapter(story.attempts, report);
     return report;
   }
 
-  function deadline(mine: Attempt, ms: number, kind: FailureKind): void {
-    // A provider that is asked may close the link.
-    if (attempt !== mine) return;
-    env.clearTimeout(timer);
-    timer = env.setTimeout(() => {
-      const { connection } = mine;
-      const opened = connection?.openedAt !== undefined;
-      if (opened && kind === 'timeout') heart.unanswered();
-      // Firefox leaks the sockets that were given up while their handshake hung.
-      if (attempt === mine) attemptFailed(mine, failure(kind), connection !== undefined && !opened);
-    }, ms);
-  }
-
   // ── the current connection ────────────────────────────────────────────────────────────────────────────────────────
 
-  function adopt(first: boolean, handover: boolean): void {
+  function adopt({ first, handover, leave: gently }: Extract<Effect, { do: 'adopt' }>): void {
     const mine = attempt!;
     const connection = mine.connection!;
     attempt = undefined;
-    env.clearTimeout(timer);
+    env.clearTimeout(racing);
+    mine.keep();
+    target.opened(mine.where!);
     counts.opens += 1;
-    retire();
+    if (current) lastHeardAt = current.heardAt;
+    const to = gently && options.layer?.leave();
+    if (to && current) {
+      leave();
+      // Bounded, as everything.
+      old = { connection: current, to, timer: env.setTimeout(leave, policy.deadlineCapMs) };
+      void to.done.then(() => old?.to === to && leave());
+    } else retire();
     current = connection;
     const report = record(mine, 'open');
     if (story) story.upAfterMs = unixNow() - story.startedAt;
-    const flushed = hooks.adopted();
+    const flushed = hooks.adopted(handover);
     if (story) story.queuedFlushed += flushed;
     emit('attempt', report);
     if (current !== connection || finish) return;
@@ -358,6 +409,16 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
     heart.ping(connection);
     heart.beat();
     if (!handover) emit('up', { first, node: connection.node });
+  }
+
+  /** Nothing more is wanted of the connection before this one. */
+  function leave(): void {
+    if (!old) return;
+    const { connection, to, timer } = old;
+    old = undefined;
+    env.clearTimeout(timer);
+    connection.detach();
+    to.left();
   }
 
   /** The current connection, if any, is no more; what it may not have delivered counts. */
@@ -377,6 +438,9 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
     lastEnd = undefined;
     hooks.lost(end);
     emit('down', why);
+    leave();
+    // A replacement that was only waiting for its proof is better than nothing.
+    if (attempt?.connection?.shaken) ready(attempt);
   }
 
   function heard(connection: Connection, data: unknown): boolean {
@@ -386,37 +450,57 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
       connection.node = guard('identify', () => options.identify?.(data));
     }
     const notice = options.serverNotices ? parseNotice(data) : undefined;
-    if (notice?.msg === 'node') connection.node = notice.id;
+    if (notice?.msg === 'node') {
+      connection.node = notice.id;
+      connection.spreadMs = notice.spreadMs;
+    }
     const own = heart.heard(connection, data);
     if (connection !== current) {
       // Its first frame proves a replacement; it is current before that frame is delivered.
-      const mine = attempt;
-      if (mine && mine.connection === connection && connection.shaken) ready(mine, connection);
+      const mine = [attempt, rival, standby.attempt].find((one) => one?.connection === connection);
+      if (mine && mine === standby.attempt && notice?.msg === 'drain') standby.failed();
+      else if (mine && connection.shaken) ready(mine);
       if (connection !== current) return own;
     }
     const { state } = machine;
     if (state.name === 'suspect') dispatch({ type: 'alive' });
     else if (state.name === 'online' && state.outage) dispatch({ type: 'proven' });
-    if (notice?.msg === 'drain')
-      dispatch({ type: 'drain', failure: failure('drain'), spreadMs: notice.spreadMs });
-    if (connection.node !== node) hooks.changed();
+    if (notice?.msg === 'drain') drain(notice);
+    if (connection.node !== node) {
+      standby.look();
+      hooks.changed();
+    }
     return own;
+  }
+
+  function drain({ url, spreadMs }: Extract<Notice, { msg: 'drain' }>): void {
+    if (url !== undefined) target.prefer(url, options.allowedOrigins);
+    dispatch({ type: 'drain', failure: failure('drain'), spreadMs });
+  }
+
+  function frame(connection: Connection, event: MessageEvent): void {
+    if (connection === current) {
+      // As in WebSocket: after `close()` nothing is delivered any more.
+      if (!finish) hooks.frame(event);
+    } else if (connection === old?.connection) old.to.frame(event.data);
+    else if (connection.held.push(event) > MAX_HELD && connection === standby.attempt?.connection)
+      standby.failed();
   }
 
   // ── telling ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Asks over HTTP why dials fail, one question at a time, beside the dials and never before them. */
   function ask(): void {
-    if (!options.probe || probing || !target.lastUrl) return;
+    if (!options.probe || probing || !target.lastUrl || !spare()) return;
     const of = story;
     const abort = (probing = new AbortController());
-    void probe(target.lastUrl, options.probe, env, abort.signal).then(
-      (report) => {
-        if (probing === abort) probing = undefined;
-        if (report && of && of === story) addChapter(of.probes, report);
-      },
-      (error: unknown) => threw('probe', error),
-    );
+    void probe(target.lastUrl, options.probe, env, abort.signal).then((report) => {
+      if (probing === abort) probing = undefined;
+      if (!report || of !== story) return;
+      if (of) addChapter(of.probes, report);
+      emit('probe', report);
+      dispatch({ type: 'evidence', evidence: report });
+    });
   }
 
   /** The outage is over. */
@@ -425,7 +509,7 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
     const on = current!;
     story = undefined;
     if (!of) return;
-    of.downMs = Math.max(0, (on.firstHeardAt ?? on.openedAt!) - lastHeardAt);
+    of.downMs = Math.max(0, (on.firstHeardAt ?? env.now()) - lastHeardAt);
     void hooks.replayed().then((replayed) => {
       of.replayMs = unixNow() - of.startedAt - of.upAfterMs;
       of.replayed = replayed;
@@ -449,6 +533,7 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
       current?.detach();
       current = undefined;
       hooks.closed(end);
+      env.dispose?.();
     };
     // As a WebSocket closed before it was open, or whose peer does not answer: no close frame was exchanged.
     timer = env.setTimeout(() => finish?.(NO_CLOSE_FRAME), current ? CLOSE_LINGER_MS : 0);
@@ -457,6 +542,8 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
 
   function dispose(): void {
     heart.stop();
+    standby.stop();
+    leave();
     probing?.abort();
     dialler.dispose();
     for (const off of unlisten) off();
@@ -465,6 +552,8 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
   return {
     state: () => machine.state,
     current: () => current,
+    standby: () => standby.node,
+    handingOver: () => attempt?.connection?.replayed === true,
     usable: () =>
       current !== undefined && (machine.state.name === 'online' || machine.state.name === 'draining'),
     stats: () => ({ ...counts, ...heart.stats() }),
@@ -473,18 +562,9 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
     send(frame) {
       counts.framesSent += 1;
       current!.send(frame);
+      heart.sent(current!);
     },
     reconnect: () => dispatch({ type: 'reconnect', failure: failure('manual') }),
     close: (code, reason) => dispatch({ type: 'close', code, reason }),
   };
-}
-
-const failure = (kind: FailureKind, reason = ''): Failure => ({ kind, code: 0, reason });
-
-function classify({ openedAt }: Connection, { code, reason, error }: ConnectionEnd): Failure {
-  const opened = openedAt !== undefined;
-  if (error === undefined) return classifyClose(opened ? 'open' : 'dialling', code, reason);
-  // A handshake that throws a FailoverError `unauthorized` asks for fresh credentials.
-  const refused = isFailoverError(error) && error.kind === 'unauthorized';
-  return failure(!opened ? 'refused' : refused ? 'unauthorized' : 'handshake', show(error));
 }

@@ -26,6 +26,8 @@ export interface Liveness {
   heardAt: number;
   /** The ping after which nothing was heard yet, if one is out. */
   ping: { readonly overdueAt: number } | undefined;
+  /** When the first frame was sent after which nothing was heard yet. */
+  expectingSince: number | undefined;
 }
 
 export type Verdict =
@@ -36,8 +38,18 @@ export type Verdict =
   /** No heartbeat: nothing to watch for. */
   | { readonly do: 'nothing' };
 
-/** What to do now about a connection. `quietMs` is the policy's for a page in this condition. */
-export function judge(life: Liveness, heartbeat: Heartbeat | false, quietMs: number, now: number): Verdict {
+/**
+ * What to do now about a connection.
+ * @param quietMs silence after which to ping: the policy's for a page in this condition
+ * @param answerMs the same after a frame of ours: most are answered, and a person waits for it
+ */
+export function judge(
+  life: Liveness,
+  heartbeat: Heartbeat | false,
+  quietMs: number,
+  answerMs: number,
+  now: number,
+): Verdict {
   if (life.ping)
     return now >= life.ping.overdueAt ? { do: 'suspect' } : { do: 'wait', until: life.ping.overdueAt };
   if (!heartbeat) return { do: 'nothing' };
@@ -46,7 +58,7 @@ export function judge(life: Liveness, heartbeat: Heartbeat | false, quietMs: num
     const until = life.heardAt + heartbeat.expectEveryMs * 1.5;
     return now >= until ? { do: 'suspect' } : { do: 'wait', until };
   }
-  const until = life.heardAt + quietMs;
+  const until = Math.min(life.heardAt + quietMs, (life.expectingSince ?? Infinity) + answerMs);
   return now >= until ? { do: 'ping' } : { do: 'wait', until };
 }
 

@@ -91,20 +91,52 @@ export interface FailoverOptions {
   readonly handshake?: (send: (frame: Frame) => void, receive: () => Promise<unknown>) => Promise<void>;
   /** Asked about each frame of a new connection until it names the node. Must not throw. */
   readonly identify?: (data: unknown) => string | undefined;
-  /** Understand `{"msg":"drain"…}` and `{"msg":"node"…}` notices from the server. @default false */
+  /**
+   * Understand notices from the server: `{"msg":"drain","afterMs":…,"spreadMs":…}`, `{"msg":"node","id":…,"spreadMs":…}`.
+   * Off by default, because on a plain link a text that another user sent could look like one. @default false (DDPClient: true)
+   */
   readonly serverNotices?: boolean;
+  /** Where a drain notice may send us with its `url`: origins such as `https://b.example.org`. @default [] */
+  readonly allowedOrigins?: readonly string[];
+  /**
+   * `warm`: a second connection is kept open to another node, quiet but for a heartbeat, and takes over on failure at the
+   * price of one round trip. The node must be told by `identify` or `serverNotices`. @default 'off'
+   */
+  readonly standby?: 'off' | 'warm';
   /**
    * `link`: `close` is dispatched once, when it will not dial again. `per-connection`: also for every lost connection, for
    * code written for reconnecting-websocket. @default 'link'
    */
   readonly events?: 'link' | 'per-connection';
   /**
-   * For layers that replay more than `subscriptions` holds: asked when a replacement is up; the `failover` report waits for
-   * it and takes its number as `replayed`. Must not reject. @default the size of `subscriptions`, at once
+   * Is told every event of the link as it happens: its level, its name and what it says, fit for JSON and without userinfo
+   * and query of any URL. Must not throw. @default none
    */
-  readonly replayed?: () => Promise<number>;
+  readonly log?: (level: LogLevel, event: string, detail: unknown) => void;
+  /** For protocols above, such as DDPClient's, that replay more than `subscriptions` holds. */
+  readonly layer?: Layer;
   /** Replaces parts of the outside world. @default the browser's */
   readonly env?: Partial<Env>;
+}
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+/** A protocol above the link. It must not throw or reject. */
+export interface Layer {
+  /** Asked when a replacement is up: resolves when everything is replayed, with how much that was. The report waits for it. */
+  replayed(): Promise<number>;
+  /** Another connection takes over from one that still works; `open` follows. */
+  leave(): Leaving;
+}
+
+/** What the layer makes of a connection that is being left. */
+export interface Leaving {
+  /** What it still says. */
+  frame(data: unknown): void;
+  /** Resolves when it is not needed any more. */
+  readonly done: Promise<unknown>;
+  /** It is gone, whether it was needed or not. */
+  left(): void;
 }
 
 /** FailoverOptions after validation: complete. */
@@ -117,8 +149,11 @@ export interface ResolvedOptions {
   readonly handshake: FailoverOptions['handshake'];
   readonly identify: FailoverOptions['identify'];
   readonly serverNotices: boolean;
-  readonly perConnectionEvents: boolean;
-  readonly replayed: FailoverOptions['replayed'];
+  readonly allowedOrigins: readonly string[];
+  readonly standby: boolean;
+  readonly events: NonNullable<FailoverOptions['events']>;
+  readonly log: FailoverOptions['log'];
+  readonly layer: Layer | undefined;
   readonly env: Env;
 }
 
@@ -140,8 +175,13 @@ export function resolveOptions(options: FailoverOptions = {}): ResolvedOptions {
   }
   check('queue', queue, isObject);
   const { maxBytes = 1_048_576, maxMessages = 1_000, overflow = 'throw' } = queue;
-  const { handshake, identify, replayed, hedge = true, serverNotices = false } = given;
-  return {
+  const { handshake, identify, hedge = true, serverNotices = false, standby = 'off' } = given;
+  const { log, layer, allowedOrigins = [] } = given;
+  check('standby', standby, oneOf('off', 'warm'));
+  check('allowedOrigins', allowedOrigins, isOrigins);
+  if (standby === 'warm' && !identify && !serverNotices)
+    throw badOption('identify', identify, 'a function: standby needs it');
+  const resolved: ResolvedOptions = {
     policy: resolvePolicy(given.policy),
     heartbeat,
     hedge: check('hedge', hedge, isBoolean),
@@ -157,11 +197,16 @@ export function resolveOptions(options: FailoverOptions = {}): ResolvedOptions {
     },
     handshake: check('handshake', handshake, isFunction),
     identify: check('identify', identify, isFunction),
-    replayed: check('replayed', replayed, isFunction),
+    log: check('log', log, isFunction),
+    layer,
+    standby: standby === 'warm',
+    allowedOrigins: allowedOrigins.map((origin) => new URL(origin).origin.replace(/^http/, 'ws')),
     serverNotices: check('serverNotices', serverNotices, isBoolean),
-    perConnectionEvents: check('events', events, oneOf('link', 'per-connection')) === 'per-connection',
+    events: check('events', events, oneOf('link', 'per-connection')),
     env: { ...browserEnv(), ...check('env', given.env ?? {}, isObject) },
   };
+  for (const name of Object.keys(given)) check('options', name, oneOf(...Object.keys(resolved)));
+  return resolved;
 }
 
 function resolvePolicy(policy: FailoverOptions['policy'] = 'balanced'): Readonly<ReconnectPolicy> {
@@ -194,6 +239,10 @@ const rule = (wants: string, holds: (value: unknown) => boolean): Rule => Object
 const isObject = rule('an object', (value) => typeof value === 'object' && value !== null);
 const isBoolean = rule('true or false', (value) => typeof value === 'boolean');
 const isFunction = rule('a function', (value) => value === undefined || typeof value === 'function');
+const isOrigins = rule(
+  'a list of origins',
+  (value) => Array.isArray(value) && value.every((origin) => URL.canParse(origin as string)),
+);
 const isUrl = rule('a URL', (value) => value === undefined || URL.canParse(value as string, 'http://x'));
 const oneOf = (...values: string[]): Rule =>
   rule(values.join(', '), (value) => values.includes(value as string));

@@ -1,7 +1,8 @@
-import { ENGINE_MEMORY_MS, type Engine } from './engine.ts';
+import { ENGINE_MEMORY_MS, LEAK_MS, type Engine } from './engine.ts';
 import { failedFast, type Failure, type FailureKind } from './failure.ts';
 import { observeRtt, overdueAfter, type Rtt } from './liveness.ts';
 import type { ReconnectPolicy } from './policies.ts';
+import type { ProbeVerdict } from './report.ts';
 
 /** What is known of the outage under way; gone when a replacement is proven. */
 export interface Outage {
@@ -11,34 +12,47 @@ export interface Outage {
   readonly cause: Failure | undefined;
   /** Dials sent so far. */
   readonly attempts: number;
+  /** Where among them the fast lane began: at 0, or anew when the network or the page came back. */
+  readonly laneFrom: number;
   /** Dials that failed fast: somebody answers for the address. */
   readonly fastFailures: number;
   /** Dials that were still hanging at their deadline. */
   readonly timeouts: number;
   /** How the last dial failed. */
   readonly last: Failure | undefined;
-  /** Spread the server asked for when it announced that it goes away, ms. */
+  /** Spread the server asked for, when it announced that it goes away or ahead of time, ms. */
   readonly announcedSpreadMs: number;
+  /** What the last probe said, and how long its server asks to stay away, ms. */
+  readonly evidence: Evidence | undefined;
+}
+
+/** It speaks of another connection than the dials': it changes pace and patience, and ends nothing. */
+export interface Evidence {
+  readonly verdict: ProbeVerdict;
+  readonly retryAfterMs?: number;
 }
 
 export const newOutage = (since: number, cause: Failure | undefined, announcedSpreadMs = 0): Outage => ({
   since,
   cause,
   attempts: 0,
+  laneFrom: 0,
   fastFailures: 0,
   timeouts: 0,
   last: undefined,
   announcedSpreadMs,
+  evidence: undefined,
 });
 
 /** What outlasts an outage: what connecting has cost here, what the engine remembers, what may still be dialled. */
 export interface Memory {
   /** From dial to open. */
   readonly connect: Rtt | undefined;
+  /** The quickest of late; every later dial lets it fade by a quarter. */
+  readonly quickestMs: number;
   readonly failedAt: readonly number[];
   readonly openedAt: readonly number[];
   readonly failuresInRow: number;
-  readonly abandonedAt: readonly number[];
   /** Token bucket: `tokens` as of `at`. */
   readonly tokens: number;
   readonly at: number;
@@ -46,10 +60,10 @@ export interface Memory {
 
 export const newMemory = (policy: ReconnectPolicy, now: number): Memory => ({
   connect: undefined,
+  quickestMs: Infinity,
   failedAt: [],
   openedAt: [],
   failuresInRow: 0,
-  abandonedAt: [],
   tokens: burst(policy),
   at: now,
 });
@@ -74,16 +88,16 @@ export const spendDial = (policy: ReconnectPolicy, memory: Memory, now: number):
 export const learnOpen = (memory: Memory, tookMs: number, now: number): Memory => ({
   ...memory,
   connect: observeRtt(memory.connect, tookMs),
+  quickestMs: Math.min(tookMs, memory.quickestMs * 1.25),
   openedAt: [...recent(memory.openedAt, now), now],
   failuresInRow: 0,
 });
 
 /** Learns from a dial that failed, or (in Firefox) from an open socket that ended uncleanly. */
-export const learnFailure = (memory: Memory, abandoned: boolean, now: number): Memory => ({
+export const learnFailure = (memory: Memory, now: number): Memory => ({
   ...memory,
   failedAt: [...recent(memory.failedAt, now), now],
   failuresInRow: memory.failuresInRow + 1,
-  abandonedAt: abandoned ? [...recent(memory.abandonedAt, now), now] : memory.abandonedAt,
 });
 
 export interface PaceContext {
@@ -92,10 +106,14 @@ export interface PaceContext {
   readonly random: number;
   readonly engine: Engine;
   readonly freshPath: boolean;
+  /** When handshakes to this host were abandoned whose connections may still stand, by any tab. */
+  readonly leaks: readonly number[];
+  /** Of the heartbeat. */
+  readonly rtt: Rtt | undefined;
 }
 
 /** Failures after which dialling at once cannot help. */
-const UNHURRIED: (FailureKind | undefined)[] = ['overloaded', 'unauthorized', 'provider'];
+const UNHURRIED: (FailureKind | ProbeVerdict | undefined)[] = ['overloaded', 'unauthorized', 'provider'];
 
 /** How long to wait before the next dial of this outage, ms. 0 is at once. */
 export function nextWait(
@@ -104,9 +122,9 @@ export function nextWait(
   memory: Memory,
   context: PaceContext,
 ): number {
-  const { attempts, cause, announcedSpreadMs } = outage;
-  const lane = attempts - policy.fastAttempts;
-  const slow = UNHURRIED.includes((outage.last ?? cause)?.kind);
+  const { attempts, cause, announcedSpreadMs, evidence } = outage;
+  const lane = attempts - outage.laneFrom - policy.fastAttempts;
+  const slow = UNHURRIED.includes((outage.last ?? cause)?.kind) || UNHURRIED.includes(evidence?.verdict);
   let wait = 0;
   if (slow || lane >= 0) {
     // Cap first, then jitter: the other way round every client of a crowd waits exactly the same.
@@ -115,12 +133,17 @@ export function nextWait(
     // A link that was never up has no crowd to spread from; a lone client is never held back by more than 20 ms.
     wait = context.random * Math.max(announcedSpreadMs, policy.spreadMs);
   }
-  const { now, engine } = context;
+  const { now, engine, leaks } = context;
   const missing = 1 - tokensAt(policy, memory, now);
-  const leaked = recent(memory.abandonedAt, now);
-  const full = leaked.length >= engine.maxAbandons ? leaked[0]! + ENGINE_MEMORY_MS - now : 0;
-  return Math.max(wait, (missing * 60_000) / policy.dialsPerMinute, full);
+  const full = leaks.length >= engine.maxAbandons ? leaks[0]! + LEAK_MS - now : 0;
+  // A server's Retry-After bounds the pace, but not beyond the cap: the probe may have asked the dead node, not the survivor.
+  const asked = Math.min(evidence?.retryAfterMs ?? 0, policy.capMs);
+  return Math.max(wait, (missing * 60_000) / policy.dialsPerMinute, full, asked);
 }
+
+/** Are there dials to spare for something less urgent than an outage? */
+export const canSpare = (policy: ReconnectPolicy, memory: Memory, now: number): boolean =>
+  tokensAt(policy, memory, now) > policy.fastAttempts;
 
 /** So many deadlines of one outage stay short: a balancer with one dead half needs 7 dials in 1 of 100 outages. */
 const FLAT_DEADLINES = 6;
@@ -131,7 +154,12 @@ const UNKNOWN_FACTOR = 5;
 /**
  * How long the next handshake is given, ms. A deadline shorter than an overloaded survivor's accept time makes an outage
  * permanent, so: when other dials of this outage failed fast, a hang is probably the survivor queueing, and we are patient.
- * When nothing failed fast it is probably a black hole: a few flat short deadlines, then growing ones.
+ * When nothing failed fast, or a probe found the app healthy beside a hang, it is probably a black hole: a few flat short
+ * deadlines, then growing ones.
+ *
+ * Short is what connecting has cost here: twice the estimate of it and four times its variance. The first dial of a page
+ * is mostly slow because the page is busy, so what the heartbeat knows of the round trip makes it shorter: a handshake over
+ * TLS takes three of them and some, but never less than twice the quickest there was.
  */
 export function nextDeadline(
   policy: ReconnectPolicy,
@@ -140,7 +168,7 @@ export function nextDeadline(
   context: PaceContext,
 ): number {
   const { deadlineFloorMs: floor, deadlineCapMs: cap } = policy;
-  const { engine, freshPath, now } = context;
+  const { engine, freshPath, now, rtt, leaks } = context;
   const added = engine.addedDelayMs({
     failures: recent(memory.failedAt, now).length,
     opens: recent(memory.openedAt, now).length,
@@ -148,15 +176,16 @@ export function nextDeadline(
     freshPath,
   });
   // From here on only the engine itself may give up.
-  if (recent(memory.abandonedAt, now).length >= engine.freeAbandons)
-    return engine.openTimeoutMs * 1.25 + added;
-  if (outage.fastFailures > 0) return cap + added;
+  if (leaks.length >= engine.freeAbandons) return engine.openTimeoutMs * 1.25 + added;
+  const hole = outage.timeouts > 0 && outage.evidence?.verdict === 'healthy';
+  if (outage.fastFailures > 0 && !hole) return cap + added;
   const known = memory.connect;
   const usual = known
     ? overdueAfter({ smoothed: 2 * known.smoothed, variance: known.variance }, floor, cap)
-    : Math.min(UNKNOWN_FACTOR * floor, cap);
+    : UNKNOWN_FACTOR * floor;
+  const quick = rtt && Math.max(2 * memory.quickestMs, 4 * (rtt.smoothed + 2 * rtt.variance), floor);
   const growth = 2 ** Math.max(0, outage.timeouts - FLAT_DEADLINES + 1);
-  return Math.min(usual * growth, cap) + added;
+  return Math.min(Math.min(usual, quick ?? Infinity) * growth, cap) + added;
 }
 
 /** The outage after one more failed dial. */

@@ -9,6 +9,7 @@ import {
   nextDeadline,
   nextWait,
   spendDial,
+  type Evidence,
   type Memory,
   type Outage,
   type PaceContext,
@@ -28,16 +29,17 @@ import type { ReconnectPolicy } from './policies.ts';
  *                 ├────────────────────────────────────┘         │
  *                 └──────────────────────── lost ────────────────┘
  *
- *  close: any ──▶ closed.   end (provider, attempts used up): any ──▶ failed.
+ *  hide: any ──▶ seeking.   close: any ──▶ closed.   end (provider, attempts used up): any ──▶ failed.
  *
  *  `seeking` has no connection the app can use; `suspect` and `draining` still have one beside the dial. The dial itself is
  *  the same small machine in all three: pacing ─due─▶ dialling ─failed─▶ pacing, or offline until the network is back.
+ *  A warm standby that is promoted takes the place of a dial: it is the one that is open already.
  */
 
 export type Dial =
   | { readonly at: 'pacing'; readonly dueAt: number; readonly decidedAt: number }
-  | { readonly at: 'dialling'; readonly startedAt: number }
-  /** The browser says there is no network. */
+  | { readonly at: 'dialling' }
+  /** The browser says there is no network, or the page was left and may come back. */
   | { readonly at: 'offline' };
 
 export type State =
@@ -68,10 +70,14 @@ export type LinkEvent =
   | { readonly type: 'start' }
   /** The pacing timer fired. */
   | { readonly type: 'due' }
-  /** The dialled connection may become current. `proven`: the server has said something on it, or never needs to. */
-  | { readonly type: 'opened'; readonly proven: boolean }
-  /** The dial failed; `abandoned` if we gave it up ourselves. */
-  | { readonly type: 'failed'; readonly failure: Failure; readonly abandoned: boolean }
+  /**
+   * The dialled connection may become current. `proven`: the server has said something on it, or never needs to.
+   * `tookMs`: what connecting cost; undefined for a standby.
+   */
+  | { readonly type: 'opened'; readonly proven: boolean; readonly tookMs: number | undefined }
+  | { readonly type: 'failed'; readonly failure: Failure }
+  /** What a probe beside the dials found. */
+  | { readonly type: 'evidence'; readonly evidence: Evidence }
   /** First frame on a current connection that was not proven. */
   | { readonly type: 'proven' }
   /** The current connection ended, or is known to be dead. */
@@ -84,6 +90,8 @@ export type LinkEvent =
   /** The network is back, the page is visible or awake again. */
   | { readonly type: 'wake' }
   | { readonly type: 'offline' }
+  /** The page is left; it may come back from the back/forward cache. */
+  | { readonly type: 'hide'; readonly failure: Failure }
   /** The app's `reconnect()`. */
   | { readonly type: 'reconnect'; readonly failure: Failure }
   | { readonly type: 'close'; readonly code: number; readonly reason: string }
@@ -98,11 +106,13 @@ export type Effect =
       readonly cause: FailureKind | undefined;
       readonly deadlineMs: number;
       readonly waitedMs: number;
+      /** The standby is promoted instead of a dial. */
+      readonly promote: boolean;
     }
   /** Give up the pacing timer, provider or socket of the dial. */
   | { readonly do: 'cancel-dial' }
-  /** The dialled connection becomes current; the one before, if any, is closed. */
-  | { readonly do: 'adopt'; readonly first: boolean; readonly handover: boolean }
+  /** The dialled connection becomes current; the one before, if any, is closed: at once, or (`leave`) when it is not needed any more. */
+  | { readonly do: 'adopt'; readonly first: boolean; readonly handover: boolean; readonly leave: boolean }
   /** The current connection is detached and closed. */
   | { readonly do: 'drop'; readonly failure: Failure }
   /** Ask the current connection for a sign of life now. */
@@ -123,6 +133,10 @@ export interface TransitionContext extends PaceContext {
   /** The browser's word, except for loopback addresses, which need no network. */
   readonly online: boolean;
   readonly hedge: boolean;
+  /** There is a warm standby. */
+  readonly standby: boolean;
+  /** How widely the current node asked its clients to spread if it is lost, ms. */
+  readonly spreadMs: number;
 }
 
 export const newMachine = (policy: ReconnectPolicy, now: number): Machine => ({
@@ -150,6 +164,15 @@ export function transition(machine: Machine, event: LinkEvent, context: Transiti
       ];
     case 'end':
       return fail(machine, event.error);
+    case 'hide': {
+      const outage = state.name === 'online' ? newOutage(context.now, event.failure) : state.outage;
+      const first = state.name === 'seeking' && state.first;
+      const effects: Effect[] = [{ do: 'cancel-dial' }];
+      return [
+        { ...machine, state: { name: 'seeking', first, outage, dial: { at: 'offline' } } },
+        state.name === 'seeking' ? effects : [...effects, { do: 'drop', failure: event.failure }],
+      ];
+    }
     default:
       return state.name === 'online'
         ? whileOnline(machine, state, event, context)
@@ -183,9 +206,11 @@ function whileOnline(
         : stay(machine);
     case 'lost': {
       // An unproven connection that ends belongs to the outage before it: its attempts go on counting.
-      const outage = state.outage ? { ...state.outage, last: event.failure } : newOutage(now, event.failure);
+      const outage = state.outage
+        ? { ...state.outage, last: event.failure }
+        : newOutage(now, event.failure, context.spreadMs);
       if (outage.attempts >= context.policy.maxAttempts) return giveUp(machine, outage, event.failure);
-      const memory = learnFailure(machine.memory, false, now);
+      const memory = learnFailure(machine.memory, now);
       return seek(
         { memory, state: { name: 'seeking', first: false, outage, dial: { at: 'offline' } } },
         context,
@@ -195,7 +220,7 @@ function whileOnline(
     case 'silent': {
       if (!context.hedge)
         return whileOnline(machine, state, { type: 'lost', failure: event.failure }, context);
-      const outage = state.outage ?? newOutage(now, event.failure);
+      const outage = state.outage ?? newOutage(now, event.failure, context.spreadMs);
       const was = state.outage ? 'unproven' : 'proven';
       const suspect: State = { name: 'suspect', since: now, was, outage, dial: { at: 'offline' } };
       return seek({ ...machine, state: suspect }, context, [{ do: 'suspect', silentMs: event.silentMs }]);
@@ -233,10 +258,11 @@ function whileDialling(machine: Machine, state: Seeking, event: LinkEvent, conte
         do: 'adopt',
         first: state.name === 'seeking' && state.first,
         handover: state.name !== 'seeking',
+        leave: state.name === 'draining',
       };
       return [
         {
-          memory: learnOpen(machine.memory, now - state.dial.startedAt, now),
+          memory: event.tookMs === undefined ? machine.memory : learnOpen(machine.memory, event.tookMs, now),
           state: { name: 'online', since: now, outage: event.proven ? undefined : outage },
         },
         event.proven ? [adopted, { do: 'proven' }] : [adopted],
@@ -245,7 +271,7 @@ function whileDialling(machine: Machine, state: Seeking, event: LinkEvent, conte
     case 'failed': {
       if (state.dial.at !== 'dialling') return stay(machine);
       const counted = countFailure(outage, event.failure);
-      const memory = learnFailure(machine.memory, event.abandoned, now);
+      const memory = learnFailure(machine.memory, now);
       if (state.name === 'seeking' && outage.attempts >= context.policy.maxAttempts) {
         return giveUp(machine, outage, event.failure);
       }
@@ -260,7 +286,7 @@ function whileDialling(machine: Machine, state: Seeking, event: LinkEvent, conte
     case 'lost': {
       if (state.name === 'seeking') return stay(machine);
       // The dial under way carries on: it is now the only hope.
-      const memory = learnFailure(machine.memory, false, now);
+      const memory = learnFailure(machine.memory, now);
       return [
         { memory, state: { name: 'seeking', first: false, outage, dial: state.dial } },
         [{ do: 'drop', failure: event.failure }],
@@ -273,7 +299,7 @@ function whileDialling(machine: Machine, state: Seeking, event: LinkEvent, conte
       if (was === 'draining') return [here({ ...state, name: 'draining' }), [{ do: 'release', was }]];
       const effects: Effect[] = [{ do: 'cancel-dial' }, { do: 'release', was }];
       // A dial that is cancelled while it hangs is a handshake that the engine remembers.
-      const memory = state.dial.at === 'dialling' ? learnFailure(machine.memory, true, now) : machine.memory;
+      const memory = state.dial.at === 'dialling' ? learnFailure(machine.memory, now) : machine.memory;
       return [
         { memory, state: { name: 'online', since: now, outage: undefined } },
         was === 'unproven' ? [...effects, { do: 'proven' }] : effects,
@@ -293,9 +319,13 @@ function whileDialling(machine: Machine, state: Seeking, event: LinkEvent, conte
       // The network or the page is back: a new lane, inside the same budget.
       return state.dial.at === 'dialling'
         ? stay(machine)
-        : seek(here({ ...state, outage: { ...outage, attempts: 0 } }), { ...context, random: 0 }, [
-            { do: 'cancel-dial' },
-          ]);
+        : seek(
+            here({ ...state, outage: { ...outage, laneFrom: outage.attempts } }),
+            { ...context, random: 0 },
+            [{ do: 'cancel-dial' }],
+          );
+    case 'evidence':
+      return [here({ ...state, outage: { ...outage, evidence: event.evidence } }), []];
     case 'reconnect':
       return state.dial.at === 'dialling' ? stay(machine) : dial(machine, context, [{ do: 'cancel-dial' }]);
     default:
@@ -307,7 +337,10 @@ function whileDialling(machine: Machine, state: Seeking, event: LinkEvent, conte
 function seek(machine: Machine, context: TransitionContext, before: readonly Effect[]): Step {
   const state = machine.state as Seeking;
   if (!context.online) return [{ ...machine, state: { ...state, dial: { at: 'offline' } } }, before];
-  const ms = nextWait(context.policy, state.outage, machine.memory, context);
+  // A standby costs the survivor no handshake: only a crowd that was told to spread does so.
+  const ms = context.standby
+    ? context.random * state.outage.announcedSpreadMs
+    : nextWait(context.policy, state.outage, machine.memory, context);
   if (ms <= 0) return dial(machine, context, before);
   const { now } = context;
   return [
@@ -318,16 +351,19 @@ function seek(machine: Machine, context: TransitionContext, before: readonly Eff
 
 function dial(machine: Machine, context: TransitionContext, before: readonly Effect[]): Step {
   const state = machine.state as Seeking;
-  const { now, policy } = context;
+  const { now, policy, standby } = context;
   const deadlineMs = nextDeadline(policy, state.outage, machine.memory, context);
   const outage = { ...state.outage, attempts: state.outage.attempts + 1 };
-  const cause = (outage.last ?? outage.cause)?.kind;
+  const cause =
+    state.name === 'seeking' && outage.evidence?.verdict === 'unauthorized'
+      ? 'unauthorized'
+      : (outage.last ?? outage.cause)?.kind;
   const waitedMs = state.dial.at === 'pacing' ? now - state.dial.decidedAt : 0;
   return [
     {
-      memory: spendDial(policy, machine.memory, now),
-      state: { ...state, outage, dial: { at: 'dialling', startedAt: now } },
+      memory: standby ? machine.memory : spendDial(policy, machine.memory, now),
+      state: { ...state, outage, dial: { at: 'dialling' } },
     },
-    [...before, { do: 'dial', attempt: outage.attempts, cause, deadlineMs, waitedMs }],
+    [...before, { do: 'dial', attempt: outage.attempts, cause, deadlineMs, waitedMs, promote: standby }],
   ];
 }

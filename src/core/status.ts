@@ -2,11 +2,16 @@ import type { Status } from './events.ts';
 import type { State } from './state.ts';
 
 /** What a person is told about a state: the one place where that is decided. Instants become Unix time. */
-export function statusOf(state: State, node: string | undefined, timeOrigin: number): Status {
+export function statusOf(
+  state: State,
+  node: string | undefined,
+  standby: string | undefined,
+  timeOrigin: number,
+): Status {
   switch (state.name) {
     case 'online':
     case 'draining':
-      return { name: 'online', since: timeOrigin + state.since, node };
+      return { name: 'online', since: timeOrigin + state.since, node, standby };
     case 'suspect':
       return { name: 'suspect', since: timeOrigin + state.since, attempt: state.outage.attempts };
     case 'seeking': {

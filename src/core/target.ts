@@ -17,14 +17,16 @@ export interface Target {
   readonly freshPath: boolean;
   /** A loopback address needs no network, whatever the browser says about being offline. */
   readonly loopback: boolean;
+  /** Host of the next dial, as far as it is known. */
+  readonly host: string;
   /** The URL of the last dial; '' before the first one of a provider. */
   readonly lastUrl: string;
   /** The next dial's address; at once unless a provider is to be asked. Rejects if a provider throws or answers nonsense. */
   ask(context: DialContext): Where | Promise<Where>;
   /** Of the list asked last the best address on another host than this one's, to be dialled beside it. */
   askOther(where: Where): Where | undefined;
-  /** Takes this address for the next dial only, whatever list and provider say; what is no WebSocket URL is ignored. */
-  prefer(url: string): void;
+  /** Takes this address for the next dial only, whatever list and provider say, if its origin is one of these. */
+  prefer(url: string, origins: readonly string[]): void;
   /** This address failed: of a list the others come first, until that is a minute ago. */
   failed(where: Where | undefined): void;
   /** This address serves: its failure is forgotten. */
@@ -60,19 +62,17 @@ export function createTarget(
     const { href, host } = parseUrl(given.replace(/(\{|%7B)attempt(\}|%7D)/g, token), url, env.baseUrl);
     return { url: href, host, protocols: wanted, given };
   };
-  const best = (of: Where[]): Where | undefined => {
+  const best = (of: readonly Where[]): Where | undefined => {
     for (const [given, at] of failures) if (env.now() - at >= FORGET_MS) failures.delete(given);
     const order = [...failures.keys()];
-    const [first] = of.sort((a, b) => order.indexOf(a.given) - order.indexOf(b.given));
-    last = first ?? last;
-    return first;
+    return [...of].sort((a, b) => order.indexOf(a.given) - order.indexOf(b.given))[0];
   };
   const pick = (given: string | URL | readonly string[], wanted: string | string[] | undefined): Where => {
     checkProtocols(wanted);
     const choice = listOf(given).map((url) => fill(url, wanted));
     if (given === preferred) preferred = undefined;
     else list = choice;
-    return best([...choice])!;
+    return (last = best(choice)!);
   };
   if (typeof urls !== 'function') pick(urls, typeof protocols === 'function' ? undefined : protocols);
   else if (typeof protocols !== 'function') checkProtocols(protocols);
@@ -84,6 +84,9 @@ export function createTarget(
     },
     get loopback() {
       return /^((.*\.)?localhost|127\.[\d.]+|\[::1\])(:\d+)?$/.test(last?.host ?? '');
+    },
+    get host() {
+      return (best(list) ?? last)?.host ?? '';
     },
     get lastUrl() {
       return last?.url ?? '';
@@ -97,11 +100,17 @@ export function createTarget(
           typeof protocols === 'function' ? await protocols(context) : protocols,
         ))();
     },
-    askOther: ({ host, protocols }) =>
-      best(list.map(({ given }) => fill(given, protocols)).filter((where) => where.host !== host)),
-    prefer(url) {
+    askOther({ host, protocols }) {
+      const other = best(
+        list.map(({ given }) => fill(given, protocols)).filter((where) => where.host !== host),
+      );
+      last = other ?? last;
+      return other;
+    },
+    prefer(url, origins) {
       try {
-        preferred = fill(url).given;
+        const where = fill(url);
+        if (origins.includes(new URL(where.url).origin)) preferred = where.given;
       } catch {
         // from the wire: not worth an error
       }

@@ -72,6 +72,15 @@ class Documents implements Collection<Record<string, unknown>> {
     return { stop: () => void this.#observers.delete(entry) };
   }
 
+  /** Applies one data message of the connection before, as long as the data of the new one is held back. */
+  late(message: DataMessage): void {
+    const shadow = this.#shadow;
+    if (!shadow) return;
+    this.#shadow = undefined;
+    this.apply(message);
+    this.#shadow = shadow;
+  }
+
   /** Applies one data message; false if it speaks of a document that is not there. */
   apply({ msg, id, fields, cleared }: DataMessage): boolean {
     const docs = this.#shadow ?? this.#docs;

@@ -45,6 +45,8 @@ export class Methods {
   readonly #limits: Pick<QueueOptions, 'maxMessages' | 'maxBytes'>;
   readonly #defaultTimeoutMs: number;
   readonly #calls = new Map<string, Call>();
+  /** Told when a call has settled. */
+  #answered = () => {};
 
   constructor(
     wire: Wire,
@@ -77,7 +79,7 @@ export class Methods {
       if (signal?.aborted) throw error('aborted', 'aborted');
       const id = this.#wire.nextId();
       const frame = encode({ msg: 'method', method, id, randomSeed, params: toJson(params) });
-      if (!this.#wire.usable) this.#checkRoom(frame, error);
+      if (!this.#ready) this.#checkRoom(frame, error);
 
       const abort = () => call.fail('aborted', 'aborted');
       const timer =
@@ -90,6 +92,7 @@ export class Methods {
           this.#env.clearTimeout(timer);
           signal?.removeEventListener('abort', abort);
           how(value);
+          this.#moved();
         };
       const call: Call = {
         frame,
@@ -105,7 +108,7 @@ export class Methods {
       signal?.addEventListener('abort', abort);
       this.#calls.set(id, call);
       // Not `flush`: what a hook calls goes before that which waited.
-      if (this.#wire.usable) this.#send(call);
+      if (this.#ready) this.#send(call);
     });
   }
 
@@ -124,13 +127,34 @@ export class Methods {
   }
 
   #sent(call: Call): boolean {
-    return !!call.result || call.epoch === this.#wire.epoch;
+    return !!call.result || call.epoch === this.#wire.epoch || this.#isLate(call);
+  }
+
+  /** It waits for an answer on the connection that is being left. */
+  #isLate({ epoch, result }: Call): boolean {
+    return !result && epoch > 0 && epoch === this.#wire.leaving;
+  }
+
+  /** May a call be sent? Those that are still under way on the connection before must not be overtaken. */
+  get #ready(): boolean {
+    const { usable, leaving } = this.#wire;
+    return usable && !(leaving && [...this.#calls.values()].some((call) => this.#isLate(call)));
+  }
+
+  /** Resolves when no call that was sent on this connection waits for an answer. */
+  answered(epoch: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#answered = () => {
+        if ([...this.#calls.values()].every((call) => call.epoch !== epoch)) resolve();
+      };
+      this.#answered();
+    });
   }
 
   /** Sends what the current connection has not seen, in order: all of it, or the logins only. Returns whether that was something. */
   flush(logins = false): boolean {
     const calls = [...this.#calls.values()].filter((call) => !this.#sent(call) && (call.login || !logins));
-    if (this.#wire.usable) for (const call of calls) this.#send(call);
+    if (logins ? this.#wire.usable : this.#ready) for (const call of calls) this.#send(call);
     return calls.length > 0;
   }
 
@@ -147,7 +171,15 @@ export class Methods {
       call.result = { value };
       call.login?.(value);
       if (call.updated) call.resolve(value);
+      else this.#moved();
     }
+  }
+
+  /** A call got further: on a connection that is being left this may have been what others waited for. */
+  #moved(): void {
+    if (!this.#wire.leaving) return;
+    this.flush();
+    this.#answered();
   }
 
   /** Everything these methods wrote is visible now. */
@@ -160,10 +192,10 @@ export class Methods {
     }
   }
 
-  /** The connection is gone; what must not be sent twice is given up. */
-  lost(): void {
+  /** This connection is gone; what was sent on it and must not be sent twice is given up. */
+  lost(epoch: number): void {
     for (const call of this.#calls.values())
-      if (!call.retry && call.epoch && !call.result)
+      if (!call.retry && call.epoch === epoch && !call.result)
         call.fail('unconfirmed', 'connection lost before the answer');
   }
 

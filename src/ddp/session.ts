@@ -1,7 +1,7 @@
 import type { Env } from '../core/env.ts';
 import { FailoverError, show } from '../core/errors.ts';
 import type { FailoverEvents, Stats, Status } from '../core/events.ts';
-import { resolveOptions, type FailoverOptions } from '../core/options.ts';
+import { resolveOptions, type FailoverOptions, type Leaving } from '../core/options.ts';
 import { Store } from './collections.ts';
 import type { DDPEvents } from './events.ts';
 import { encode, isPong, malformed, parseMessage, PING, VERSIONS, type ServerMessage } from './messages.ts';
@@ -44,6 +44,7 @@ export class Session<Link extends DdpLink> implements Wire {
   readonly methods: Methods;
   readonly hooks = new Set<() => void>();
   epoch = 1;
+  leaving = 0;
   readonly counts = { malformedFrames: 0, unknownMessages: 0 };
   /** Resumes the login on the next connection. */
   token: string | undefined;
@@ -87,6 +88,7 @@ export class Session<Link extends DdpLink> implements Wire {
     this.methods = new Methods(this, env, queue, callTimeoutMs);
     const link = (this.link = dial({
       ...rest,
+      env,
       heartbeat: rest.heartbeat ?? { message: PING, isReply: isPong, required: true },
       // A lost connection is no end of this client.
       events: 'link',
@@ -96,7 +98,10 @@ export class Session<Link extends DdpLink> implements Wire {
         this.#offered.add(this.#version);
         send(encode({ msg: 'connect', version: this.#version, support: VERSIONS }));
       },
-      replayed: () => this.#quiescence.settled.then(() => this.#revived),
+      layer: {
+        replayed: () => this.#quiescence.settled.then(() => this.#revived),
+        leave: () => this.#leave(),
+      },
     }));
     link.addEventListener('open', () => this.#open());
     link.addEventListener('message', (event) => this.#receive(parseMessage((event as MessageEvent).data)));
@@ -176,8 +181,43 @@ export class Session<Link extends DdpLink> implements Wire {
     if (!this.#live) return;
     this.#live = false;
     this.#quiescence.cancel();
-    this.methods.lost();
+    if (this.leaving !== this.epoch) this.methods.lost(this.epoch);
     this.epoch += 1;
+  }
+
+  /**
+   * Another connection takes over while this one still works. Until the new one is replayed, whose data is held back as
+   * always, and every call sent on this one is answered, what it says is taken as before.
+   */
+  #leave(): Leaving {
+    const epoch = (this.leaving = this.epoch);
+    return {
+      frame: (data) => this.#late(parseMessage(data)),
+      // Begun by the time it is asked: `open` follows at once.
+      done: Promise.resolve()
+        .then(() => this.#quiescence.settled)
+        .then(() => this.methods.answered(epoch)),
+      left: () => {
+        if (this.leaving === epoch) this.leaving = 0;
+        this.methods.lost(epoch);
+        this.#flush();
+      },
+    };
+  }
+
+  #late(message: ServerMessage): void {
+    switch (message.msg) {
+      case 'added':
+      case 'changed':
+      case 'removed':
+        return void this.store.collection(message.collection).late(message);
+      case 'updated':
+        return this.methods.updated(message.ids);
+      case 'result':
+        return this.methods.result(message.id, message.error, message.result);
+      default:
+      // Subscriptions are the new connection's matter.
+    }
   }
 
   /** Logs in with the token. A refusal is told, and not tried again. */

@@ -4,6 +4,8 @@ import type { FailoverError } from '../core/errors.ts';
 export interface Wire {
   /** Names the current connection, or the next one. Counts from 1. */
   readonly epoch: number;
+  /** Names the connection before it, while that may still answer; else 0. */
+  readonly leaving: number;
   /** Whether a frame sent now goes straight out on the current connection. */
   readonly usable: boolean;
   /** Set once the client is closed: what everything asked of it rejects with. */

@@ -496,19 +496,19 @@ describe('after a failover', () => {
 describe('the report’s replay time', () => {
   it('ends when the data is shown, or can no longer be', async () => {
     const { ddp, link } = world();
-    const replayed = () => state(link.options.replayed!());
+    const replayed = () => state(link.options.layer!.replayed());
     ddp.subscribe('s');
     await link.connect();
     expect(await replayed()).toBe(1);
     link.receive(ready('1'));
     link.down();
     await link.connect();
-    const first = link.options.replayed!();
+    const first = link.options.layer!.replayed();
     expect(await state(first)).toBe('pending');
     link.receive(ready('1'));
     expect(await state(first)).toBe(1);
     await link.open();
-    const second = link.options.replayed!();
+    const second = link.options.layer!.replayed();
     expect(await state(second)).toBe('pending');
     link.down();
     expect(await state(second)).toBe(1);

@@ -71,7 +71,7 @@ export class FakeLink extends EventTarget implements DdpLink {
     this.frames = shaken.map((frame) => JSON.parse(frame) as Record<string, unknown>);
     this.dispatchEvent(new Event('open'));
     this.emit('attempt', { url: '', startedAt: 0, waitedMs: 0, durationMs: 0, outcome: 'open' });
-    this.setStatus({ name: 'online', since: 0, node: undefined });
+    this.setStatus({ name: 'online', since: 0, node: undefined, standby: undefined });
   }
 
   /** `open`, and the server's word that the session stands. */
@@ -104,7 +104,7 @@ export class FakeLink extends EventTarget implements DdpLink {
   /** The suspect connection answers after all. */
   recover(): void {
     this.#usable = true;
-    this.setStatus({ name: 'online', since: 0, node: undefined });
+    this.setStatus({ name: 'online', since: 0, node: undefined, standby: undefined });
   }
 
   end(): void {

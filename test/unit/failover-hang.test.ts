@@ -28,13 +28,13 @@ describe('a node that hangs', () => {
       '1350 status suspect',
       '1355 status suspect',
       '1355 dial 2',
-      '1675 attempt timeout',
-      '1675 status suspect',
-      '1675 dial 3',
-      '1795 open',
-      '1795 attempt open',
-      '1795 status online',
-      '1795 failover silent',
+      '1655 attempt timeout',
+      '1655 status suspect',
+      '1655 dial 3',
+      '1775 open',
+      '1775 attempt open',
+      '1775 status online',
+      '1775 failover silent',
     ]);
     expect(world.last.received).toEqual(['ping', 'held 1', 'held 2', 'ping']);
     expect(hung.closedWith).toMatchObject({ code: 1000 });
@@ -42,8 +42,8 @@ describe('a node that hangs', () => {
       {
         cause: 'silent',
         detectedAfterMs: 550,
-        upAfterMs: 445,
-        downMs: 995,
+        upAfterMs: 425,
+        downMs: 975,
         queuedFlushed: 2,
         unconfirmedSends: 1,
       },
@@ -144,13 +144,13 @@ describe('a node that hangs', () => {
     await world.pass(600);
     expect(world.log.slice(8)).toEqual([
       '1355 dial 2',
-      '1755 attempt timeout',
-      '1755 status suspect',
-      '1755 dial 3',
-      '1875 open',
-      '1875 attempt open',
-      '1875 status online',
-      '1875 failover silent',
+      '1735 attempt timeout',
+      '1735 status suspect',
+      '1735 dial 3',
+      '1855 open',
+      '1855 attempt open',
+      '1855 status online',
+      '1855 failover silent',
     ]);
   });
 

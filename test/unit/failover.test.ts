@@ -108,7 +108,12 @@ describe('a node that stops', () => {
 
   test('the report waits for what the layers above replay', async () => {
     let done!: (replayed: number) => void;
-    world.link({ replayed: () => new Promise((resolve) => (done = resolve)) });
+    world.link({
+      layer: {
+        replayed: () => new Promise((resolve) => (done = resolve)),
+        leave: () => ({ frame() {}, left() {}, done: Promise.resolve() }),
+      },
+    });
     await world.pass(100);
     world.last.serverEnds();
     await world.pass(1_000);

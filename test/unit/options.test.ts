@@ -14,9 +14,12 @@ test('the defaults are those of the docs', () => {
     queue: { maxBytes: 1_048_576, maxMessages: 1_000, overflow: 'throw' },
     handshake: undefined,
     identify: undefined,
-    replayed: undefined,
     serverNotices: false,
-    perConnectionEvents: false,
+    allowedOrigins: [],
+    standby: false,
+    events: 'link',
+    log: undefined,
+    layer: undefined,
   });
 });
 
@@ -115,7 +118,12 @@ describe('a bad value is a RangeError that names the option and the value', () =
     ['queue.overflow', '"drop"', { queue: { overflow: 'drop' } }],
     ['handshake', '{}', { handshake: '{}' }],
     ['identify', '7', { identify: 7 }],
-    ['replayed', 'null', { replayed: null }],
+    ['log', 'null', { log: null }],
+    ['standby', '"hot"', { standby: 'hot', serverNotices: true }],
+    ['identify', 'undefined', { standby: 'warm' }],
+    ['allowedOrigins', '"https://x.example"', { allowedOrigins: 'https://x.example' }],
+    ['allowedOrigins', 'x.example', { allowedOrigins: ['x.example'] }],
+    ['options', '"hartbeat"', { hartbeat: false }],
     ['serverNotices', '"on"', { serverNotices: 'on' }],
     ['events', '"all"', { events: 'all' }],
   ])('%s %s', (option, value, options) => {

@@ -187,14 +187,14 @@ test('back from the back/forward cache: the socket is dead although it looks ope
   expect(world.log.slice(5)).toEqual([
     '1000 down suspended',
     '1000 status waiting',
-    '1005 status connecting',
-    '1005 dial 2',
-    '1085 open',
-    '1085 attempt open',
-    '1085 up',
-    '1085 status online',
-    '1085 message again',
-    '1085 failover suspended',
+    '1000 status connecting',
+    '1000 dial 2',
+    '1080 open',
+    '1080 attempt open',
+    '1080 up',
+    '1080 status online',
+    '1080 message again',
+    '1080 failover suspended',
   ]);
   expect(world.reports).toMatchObject([{ cause: 'suspended', detectedAfterMs: 0, unconfirmedSends: 1 }]);
   expect(world.sockets[0]!.closedWith).toBeDefined();

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { engineOf } from '../../src/core/engine.ts';
+import { engineOf, type Engine } from '../../src/core/engine.ts';
 import type { Failure, FailureKind } from '../../src/core/failure.ts';
 import {
   countFailure,
@@ -28,6 +28,8 @@ const at = (now: number, context: Partial<PaceContext> = {}): PaceContext => ({
   random: 0.5,
   engine: NODE,
   freshPath: false,
+  leaks: [],
+  rtt: undefined,
   ...context,
 });
 const outage = (with_: Partial<Outage> = {}): Outage => ({ ...newOutage(0, LOST), ...with_ });
@@ -146,26 +148,27 @@ describe('the deadline of a handshake', () => {
     );
   });
 
-  test('Firefox: after three abandoned handshakes only the engine itself gives up, until they are forgotten', () => {
+  test('Firefox: after three abandoned handshakes only the engine itself gives up, until the server must have closed one', () => {
     const firefox = { engine: FIREFOX, freshPath: true };
-    const two = memory({ abandonedAt: [0, 0] });
-    const three = memory({ abandonedAt: [0, 0, 0] });
-    expect(nextDeadline(balanced, outage(), two, at(1, firefox))).toBe(2_500);
+    const two = { ...firefox, leaks: [0, 0] };
+    const three = { ...firefox, leaks: [0, 0, 0] };
+    expect(nextDeadline(balanced, outage(), memory(), at(1, two))).toBe(2_500);
     // Firefox's own limit is 20 s.
-    expect(nextDeadline(balanced, outage(), three, at(1, firefox))).toBe(25_000);
-    expect(nextDeadline(balanced, outage(), three, at(240_000, firefox))).toBe(2_500);
-    expect(nextDeadline(balanced, outage(), three, at(1, { engine: CHROMIUM }))).toBeCloseTo(2_500.15, 1);
+    expect(nextDeadline(balanced, outage(), memory(), at(1, three))).toBe(25_000);
+    expect(nextDeadline(balanced, outage(), memory(), at(1, { ...three, engine: CHROMIUM }))).toBeCloseTo(
+      2_500.15,
+      1,
+    );
   });
 });
 
-test('Firefox: with five abandoned handshakes nothing is dialled until the first is forgotten', () => {
+test('Firefox: with five abandoned handshakes nothing is dialled until the server must have closed the first', () => {
   const hung = outage({ attempts: 1, last: failed('timeout') });
-  const four = memory({ abandonedAt: [0, 1, 2, 3] });
-  const five = memory({ abandonedAt: [0, 1, 2, 3, 4] });
-  expect(nextWait(balanced, hung, four, at(10_000, { engine: FIREFOX }))).toBe(0);
-  expect(nextWait(balanced, hung, five, at(10_000, { engine: FIREFOX }))).toBe(230_000);
-  expect(nextWait(balanced, hung, five, at(240_000, { engine: FIREFOX }))).toBe(0);
-  expect(nextWait(balanced, hung, five, at(10_000, { engine: CHROMIUM }))).toBe(0);
+  const four = [0, 1, 2, 3];
+  const five = [...four, 4];
+  const wait = (leaks: number[], engine: Engine) =>
+    nextWait(balanced, hung, memory(), at(10_000, { engine, leaks }));
+  expect([wait(four, FIREFOX), wait(five, FIREFOX), wait(five, CHROMIUM)]).toEqual([0, 80_000, 0]);
 });
 
 describe('what is learned', () => {
@@ -174,23 +177,27 @@ describe('what is learned', () => {
     expect(learnOpen(hurt, 80, 100)).toEqual({
       ...hurt,
       connect: { smoothed: 80, variance: 40 },
+      quickestMs: 80,
       openedAt: [100],
       failuresInRow: 0,
     });
   });
 
-  test('from a dial that failed, and from one that was abandoned', () => {
-    const once = learnFailure(memory(), false, 100);
+  test('the quickest connect fades, and is kept by those as quick', () => {
+    const quick = learnOpen(learnOpen(memory(), 80, 100), 200, 200);
+    expect([quick.quickestMs, learnOpen(quick, 90, 300).quickestMs]).toEqual([100, 90]);
+  });
+
+  test('from a dial that failed', () => {
+    const once = learnFailure(memory(), 100);
     expect(once).toEqual(memory({ failedAt: [100], failuresInRow: 1 }));
-    expect(learnFailure(once, true, 200)).toEqual(
-      memory({ failedAt: [100, 200], failuresInRow: 2, abandonedAt: [200] }),
-    );
+    expect(learnFailure(once, 200)).toEqual(memory({ failedAt: [100, 200], failuresInRow: 2 }));
   });
 
   test('no more than the engine remembers, so that an outage of days fills no memory', () => {
     let hurt = memory();
-    for (let now = 0; now <= 1e8; now += 100_000) hurt = learnFailure(hurt, true, now);
-    expect([hurt.failedAt.length, hurt.abandonedAt.length]).toEqual([3, 3]);
+    for (let now = 0; now <= 1e8; now += 100_000) hurt = learnFailure(hurt, now);
+    expect(hurt.failedAt).toHaveLength(3);
   });
 
   test('about the outage', () => {
@@ -199,10 +206,12 @@ describe('what is learned', () => {
       since: 7,
       cause: LOST,
       attempts: 0,
+      laneFrom: 0,
       fastFailures: 0,
       timeouts: 0,
       last: undefined,
       announcedSpreadMs: 100,
+      evidence: undefined,
     });
     for (const kind of ['refused', 'timeout', 'overloaded', 'handshake', 'provider'] as const) {
       story = countFailure(story, failed(kind));

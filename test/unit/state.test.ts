@@ -26,14 +26,18 @@ const context = (own: Partial<TransitionContext> = {}): TransitionContext => ({
   random: 0.5,
   engine: engineOf(''),
   freshPath: false,
+  leaks: [],
+  rtt: undefined,
   policy,
   online: true,
   hedge: true,
+  standby: false,
+  spreadMs: 0,
   ...own,
 });
 
 const outage: Outage = { ...newOutage(9_000, failure('lost')), attempts: 1 };
-const dialling: Dial = { at: 'dialling', startedAt: 9_900 };
+const dialling: Dial = { at: 'dialling' };
 const pacing: Dial = { at: 'pacing', dueAt: 12_000, decidedAt: 9_500 };
 const offline: Dial = { at: 'offline' };
 
@@ -68,10 +72,10 @@ function told([{ state }, effects]: readonly [Machine, readonly Effect[]]): stri
   return `${state.name}${dial}${open}: ${effects.map((effect) => effect.do).join(', ')}`;
 }
 
-const opened = { type: 'opened', proven: true } as const;
-const openedMute = { type: 'opened', proven: false } as const;
-const refused = { type: 'failed', failure: failure('refused'), abandoned: false } as const;
-const timeout = { type: 'failed', failure: failure('timeout'), abandoned: true } as const;
+const opened = { type: 'opened', proven: true, tookMs: 100 } as const;
+const openedMute = { type: 'opened', proven: false, tookMs: 100 } as const;
+const refused = { type: 'failed', failure: failure('refused') } as const;
+const timeout = { type: 'failed', failure: failure('timeout') } as const;
 const lost = { type: 'lost', failure: failure('lost') } as const;
 const silent = { type: 'silent', failure: failure('silent'), silentMs: 550 } as const;
 const drain = { type: 'drain', failure: failure('drain'), spreadMs: 4_000 } as const;
@@ -289,9 +293,18 @@ describe('what a link becomes', () => {
 describe('what the effects carry', () => {
   test('a dial: number, cause, deadline, and how long it was held back', () => {
     const [, effects] = step(seeking(pacing, { attempts: 3, last: failure('refused') }), { type: 'due' });
-    expect(effects).toEqual([{ do: 'dial', attempt: 4, cause: 'refused', deadlineMs: 1_500, waitedMs: 500 }]);
+    expect(effects).toEqual([
+      { do: 'dial', attempt: 4, cause: 'refused', deadlineMs: 1_500, waitedMs: 500, promote: false },
+    ]);
     const [first] = step(newMachine(policy, NOW).state, { type: 'start' })[1];
-    expect(first).toEqual({ do: 'dial', attempt: 1, cause: undefined, deadlineMs: 1_500, waitedMs: 0 });
+    expect(first).toEqual({
+      do: 'dial',
+      attempt: 1,
+      cause: undefined,
+      deadlineMs: 1_500,
+      waitedMs: 0,
+      promote: false,
+    });
   });
 
   test("a cause stays the outage's until a dial of it failed", () => {
@@ -304,9 +317,9 @@ describe('what the effects carry', () => {
     const again = step(seeking(dialling), opened)[1][0];
     const hedge = step(suspect(dialling), opened)[1][0];
     expect([first, again, hedge]).toEqual([
-      { do: 'adopt', first: true, handover: false },
-      { do: 'adopt', first: false, handover: false },
-      { do: 'adopt', first: false, handover: true },
+      { do: 'adopt', first: true, handover: false, leave: false },
+      { do: 'adopt', first: false, handover: false, leave: false },
+      { do: 'adopt', first: false, handover: true, leave: false },
     ]);
   });
 
@@ -356,11 +369,13 @@ describe('on any schedule', () => {
       arbitrary: fc.constantFrom(...kinds).map((kind): LinkEvent => ({
         type: 'failed',
         failure: failure(kind),
-        abandoned: kind === 'timeout',
       })),
     },
     { weight: 5, arbitrary: fc.constant<LinkEvent>({ type: 'due' }) },
-    { weight: 2, arbitrary: fc.boolean().map((proven): LinkEvent => ({ type: 'opened', proven })) },
+    {
+      weight: 2,
+      arbitrary: fc.boolean().map((proven): LinkEvent => ({ type: 'opened', proven, tookMs: 100 })),
+    },
     {
       weight: 1,
       arbitrary: fc.constantFrom<LinkEvent>(
@@ -477,5 +492,5 @@ test.each([
     alive,
     context(),
   );
-  expect(memory.abandonedAt).toHaveLength(abandoned);
+  expect(memory.failedAt).toHaveLength(abandoned);
 });

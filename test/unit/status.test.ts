@@ -10,7 +10,7 @@ const ORIGIN = 1_000_000;
 const lost: Failure = { kind: 'lost', code: 1006, reason: '' };
 const refused: Failure = { kind: 'refused', code: 1006, reason: '' };
 const outage: Outage = { ...newOutage(500, lost), attempts: 3 };
-const dialling: Dial = { at: 'dialling', startedAt: 600 };
+const dialling: Dial = { at: 'dialling' };
 const pacing: Dial = { at: 'pacing', dueAt: 900, decidedAt: 700 };
 const offline: Dial = { at: 'offline' };
 const error = new FailoverError('exhausted', 'x');
@@ -42,12 +42,12 @@ describe('what a person is told', () => {
     [
       'online',
       { name: 'online', since: 700, outage: undefined },
-      { name: 'online', since: ORIGIN + 700, node: 'node-1' },
+      { name: 'online', since: ORIGIN + 700, node: 'node-1', standby: 'node-2' },
     ],
     [
       'draining is online to a person',
       { name: 'draining', since: 700, outage, dial: dialling },
-      { name: 'online', since: ORIGIN + 700, node: 'node-1' },
+      { name: 'online', since: ORIGIN + 700, node: 'node-1', standby: 'node-2' },
     ],
     [
       'suspect',
@@ -57,15 +57,24 @@ describe('what a person is told', () => {
     ['closed', { name: 'closed', code: 4001, reason: 'bye' }, { name: 'closed', code: 4001, reason: 'bye' }],
     ['failed', { name: 'failed', error }, { name: 'failed', error }],
   ])('%s', (_, state, status) => {
-    expect(statusOf(state, 'node-1', ORIGIN)).toEqual(status);
+    expect(statusOf(state, 'node-1', 'node-2', ORIGIN)).toEqual(status);
   });
 });
 
 test.each<[boolean, Status, Status]>([
   [true, { name: 'offline', since: 1 }, { name: 'offline', since: 1 }],
   [false, { name: 'offline', since: 1 }, { name: 'offline', since: 2 }],
-  [false, { name: 'online', since: 1, node: undefined }, { name: 'online', since: 1, node: 'a' }],
-  [false, { name: 'offline', since: 1 }, { name: 'online', since: 1, node: undefined }],
+  [
+    false,
+    { name: 'online', since: 1, node: undefined, standby: undefined },
+    { name: 'online', since: 1, node: 'a', standby: undefined },
+  ],
+  [
+    false,
+    { name: 'online', since: 1, node: 'a', standby: undefined },
+    { name: 'online', since: 1, node: 'a', standby: 'b' },
+  ],
+  [false, { name: 'offline', since: 1 }, { name: 'online', since: 1, node: undefined, standby: undefined }],
   [true, { name: 'failed', error }, { name: 'failed', error }],
   [false, { name: 'failed', error }, { name: 'failed', error: new FailoverError('exhausted', 'x') }],
 ])('the same to a person (%s): %j, %j', (same, a, b) => {

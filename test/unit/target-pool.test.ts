@@ -159,9 +159,11 @@ describe('another address beside one', () => {
 });
 
 describe("a server's hint", () => {
+  const ORIGINS = ['wss://b.example', 'wss://c.example', 'wss://d.example'];
+
   test('is dialled next, and only then', async () => {
     const pool = new Pool([A, B], ['v1']);
-    pool.of.prefer('https://d.example/ws');
+    pool.of.prefer('https://d.example/ws', ORIGINS);
     const hinted = await pool.ask();
     expect(hinted).toEqual({
       url: 'wss://d.example/ws',
@@ -177,8 +179,8 @@ describe("a server's hint", () => {
 
   test('the last one counts', async () => {
     const pool = new Pool();
-    pool.of.prefer(B);
-    pool.of.prefer(C);
+    pool.of.prefer(B, ORIGINS);
+    pool.of.prefer(C, ORIGINS);
     expect([await pool.host(), await pool.host()]).toEqual(['c.example', 'a.example']);
   });
 
@@ -188,18 +190,22 @@ describe("a server's hint", () => {
       () => (asked.push('url'), A),
       () => (asked.push('protocols'), 'v2'),
     );
-    pool.of.prefer(B);
+    pool.of.prefer(B, ORIGINS);
     expect(await pool.ask()).toMatchObject({ host: 'b.example', protocols: 'v2' });
     expect(await pool.host()).toBe('a.example');
     expect(asked).toEqual(['protocols', 'url', 'protocols']);
   });
 
-  test.each(['http://', 'ftp://b.example/', 'wss://b.example/#x', 'javascript:alert(1)'])(
-    '%j is no hint',
-    async (url) => {
-      const pool = new Pool();
-      pool.of.prefer(url);
-      expect(await pool.host()).toBe('a.example');
-    },
-  );
+  test.each([
+    'http://',
+    'ftp://b.example/',
+    'wss://b.example/#x',
+    'javascript:alert(1)',
+    'wss://b.example:444/',
+    'wss://evil.example/',
+  ])('%j is no hint', async (url) => {
+    const pool = new Pool();
+    pool.of.prefer(url, ORIGINS);
+    expect(await pool.host()).toBe('a.example');
+  });
 });

@@ -1,0 +1,166 @@
+import { connect, type Connection, type ConnectionEnd } from './connection.ts';
+import type { Engine } from './engine.ts';
+import { FailoverError, isFailoverError, show } from './errors.ts';
+import { classifyClose, type Failure, type FailureKind } from './failure.ts';
+import type { Leaks } from './leaks.ts';
+import type { DialContext, ResolvedOptions } from './options.ts';
+import type { Dialler } from './socket.ts';
+import type { Target, Where } from './target.ts';
+
+/** What to dial for. */
+export interface Plan extends Omit<DialContext, 'signal'> {
+  /** How long the handshake is given, ms. */
+  readonly deadlineMs: number;
+  /** Pacing that went before it, ms. */
+  readonly waitedMs: number;
+  /** Where to, if that is known. @default whatever the target says */
+  readonly where?: Where | undefined;
+}
+
+/** One dial: asks for the address, waits for its turn among the tabs, connects; given up at its deadline. */
+export interface Attempt {
+  /** When it went out, on the env's clock; before that, when it was decided. */
+  startedAt: number;
+  /** From the decision until it went out: pace, provider, lock. */
+  waitedMs: number;
+  readonly deadlineMs: number;
+  /** A standby that took the place of a dial. */
+  promoted: boolean;
+  where: Where | undefined;
+  connection: Connection | undefined;
+  /** From now on it has so long, or it has failed. */
+  due(ms: number, kind: FailureKind): void;
+  /** No deadline any more. */
+  keep(): void;
+  /** Given up: nothing of it is heard any more. */
+  end(): void;
+}
+
+export interface AttemptHandlers {
+  /** Open and through its handshake. */
+  ready(attempt: Attempt): void;
+  failed(attempt: Attempt, failure: Failure): void;
+  /** The provider that was asked for fresh credentials refused: the link ends. */
+  refused(error: FailoverError): void;
+  /** A provider threw. */
+  threw(callback: string, error: unknown): void;
+  /** See ConnectionHandlers. */
+  heard(connection: Connection, data: unknown): boolean;
+  frame(connection: Connection, event: MessageEvent): void;
+  /** An open connection ended. */
+  ended(attempt: Attempt, connection: Connection, end: ConnectionEnd): void;
+  /** A socket is under way. */
+  dialled(connection: Connection): void;
+}
+
+/** Starts dials. Handlers are never called before it has returned. */
+export function createAttempts(
+  options: ResolvedOptions,
+  target: Target,
+  dialler: Dialler,
+  engine: Engine,
+  leaks: Leaks,
+  on: AttemptHandlers,
+): (plan: Plan) => Attempt {
+  const { env, policy } = options;
+  return ({ attempt: number, cause, deadlineMs, waitedMs, where }) => {
+    const abort = new AbortController();
+    const decidedAt = env.now();
+    let timer: unknown;
+    let over = false;
+    /** Lets the next tab dial. */
+    let release = () => {};
+
+    const mine: Attempt = {
+      startedAt: decidedAt,
+      waitedMs,
+      deadlineMs,
+      promoted: false,
+      where,
+      connection: undefined,
+      due(ms, kind) {
+        env.clearTimeout(timer);
+        if (!over) timer = env.setTimeout(() => on.failed(mine, failure(kind)), ms);
+      },
+      keep: () => env.clearTimeout(timer),
+      end() {
+        const { connection } = mine;
+        // Given up while it hung, by us or (in Firefox, which leaks those as well) by the engine itself.
+        const late = env.now() - mine.startedAt >= engine.openTimeoutMs;
+        if (connection?.openedAt === undefined && connection && (late || !over)) leaks.add(mine.where!.host);
+        over = true;
+        env.clearTimeout(timer);
+        abort.abort();
+        release();
+        connection?.detach();
+      },
+    };
+
+    const go = (): void => {
+      if (over || mine.connection) return;
+      mine.startedAt = env.now();
+      mine.waitedMs = waitedMs + mine.startedAt - decidedAt;
+      mine.due(deadlineMs, 'timeout');
+      const connection: Connection = (mine.connection = connect(dialler, mine.where!, options, {
+        opened() {
+          release();
+          // A login may ask another server; only the dial itself is known to be quick.
+          if (options.handshake) mine.due(policy.deadlineCapMs, 'handshake');
+        },
+        ready: () => on.ready(mine),
+        heard: (data) => on.heard(connection, data),
+        frame: (event) => on.frame(connection, event),
+        ended(end) {
+          over = true;
+          on.ended(mine, connection, end);
+        },
+      }));
+      on.dialled(connection);
+    };
+
+    /** Engines let one handshake at a time through to an address, whichever tab it is from: a deadline must not run meanwhile. */
+    const queue = (at: Where): void => {
+      if (over) return;
+      mine.where = at;
+      if (!env.locks) return go();
+      // A tab that was frozen while it held the lock does not hold us for longer than this.
+      env.clearTimeout(timer);
+      timer = env.setTimeout(go, Math.max(policy.deadlineCapMs, deadlineMs));
+      env.locks
+        .request(`failover-websocket:${at.host}`, { signal: abort.signal }, () => {
+          if (over || mine.connection) return;
+          return new Promise<void>((resolve) => {
+            release = resolve;
+            go();
+          });
+        })
+        .catch(go);
+    };
+
+    const asked = where ?? target.ask({ attempt: number, cause, signal: abort.signal });
+    if (asked instanceof Promise) {
+      // Nothing hangs for ever, a provider included.
+      mine.due(policy.deadlineCapMs, 'provider');
+      asked.then(queue, (error: unknown) => {
+        if (over) return;
+        if (cause === 'unauthorized') {
+          on.refused(new FailoverError('unauthorized', `provider: ${show(error)}`, { cause: error }));
+        } else {
+          on.threw('provider', error);
+          if (!over) on.failed(mine, failure('provider', show(error)));
+        }
+      });
+    } else queue(asked);
+    return mine;
+  };
+}
+
+export const failure = (kind: FailureKind, reason = ''): Failure => ({ kind, code: 0, reason });
+
+export function classify({ openedAt }: Connection, { code, reason, error }: ConnectionEnd): Failure {
+  const opened = openedAt !== undefined;
+  if (error === undefined) return classifyClose(opened ? 'open' : 'dialling', code, reason);
+  // A handshake that throws a FailoverError `unauthorized` asks for fresh credentials.
+  const refused = isFailoverError(error) && error.kind === 'unauthorized';
+  return failure(!opened ? 'refused' : refused ? 'unauthorized' : 'handshake', show(error));
+}
