@@ -1,0 +1,20 @@
+/** A node as a process of its own: serves `ws`, drains on SIGTERM, says on stdout what happens. Settings come as JSON in argv. */
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { WebSocketServer } from 'ws';
+import { drain, nodeIdentity } from '../../src/server/index.ts';
+
+const { failing, ...options } = JSON.parse(process.argv[2] ?? '{}') as { failing?: boolean };
+const server = createServer((_, response) => response.end(leaving.draining ? 'draining' : 'serving'));
+const clients = new WebSocketServer({ server });
+const leaving = drain(server, {
+  clients,
+  ...options,
+  onDrain: () => console.log('drain'),
+  onDrained() {
+    console.log('drained');
+    if (failing) throw new Error('no database');
+  },
+});
+nodeIdentity({ id: 'child', clients });
+server.listen(0, '127.0.0.1', () => console.log((server.address() as AddressInfo).port));

@@ -1,0 +1,351 @@
+import type { ServerResponse } from 'node:http';
+import { Agent, get } from 'node:http';
+import { afterEach, describe, expect, it } from 'vitest';
+import {
+  drain,
+  type Client,
+  type Drain,
+  type DrainOptions,
+  type HttpServer,
+} from '../../src/server/index.ts';
+import { Ear, until } from './cluster-tools.ts';
+import { house, memoryClient, meteorServer, raw, upgrade, xhrStreaming, type House } from './server-tools.ts';
+
+const houses: House[] = [];
+afterEach(() => {
+  for (const { stop } of houses.splice(0)) stop();
+});
+
+async function open(...args: Parameters<typeof house>): Promise<House> {
+  const opened = await house(...args);
+  houses.push(opened);
+  return opened;
+}
+
+/** By hand, in this process. */
+const own = { signals: [], exit: false } as const;
+/** Longer than any test may take: what ends earlier did not wait for it. */
+const never = 600_000;
+
+describe('a node that drains', () => {
+  it('tells all clients, refuses upgrades, serves on, closes those left with 1012, then the server', async () => {
+    const events: string[] = [];
+    const { url, port, server, webSockets, sockJs } = await open();
+    const elsewhere: string[] = [];
+    server.on('upgrade', ({ url }) => elsewhere.push(String(url)));
+    const memory = memoryClient();
+    const leaving = drain(server, {
+      ...own,
+      clients: [webSockets, sockJs, new Set([memory])],
+      afterMs: 700,
+      spreadMs: 300,
+      url: 'wss://other.example',
+      onDrain: () => events.push('drain'),
+      onDrained: () => events.push(`drained, listening: ${server.listening}`),
+    });
+    const plain = await new Ear(`${url}/ws`).opened();
+    const framed = await new Ear(`${url}/sockjs/000/aaaaaaaa/websocket`).opened();
+    const bare = await new Ear(`${url}/sockjs/websocket`).opened();
+    const streaming = xhrStreaming(url, 'bbbbbbbb');
+    await until('SockJS is open', () => framed.heard.includes('o') && streaming.heard.includes('o\n'));
+    elsewhere.length = 0;
+
+    expect(leaving.draining).toBe(false);
+    const started = leaving.start();
+    expect(leaving.draining).toBe(true);
+    expect(leaving.start()).toBe(started);
+    const notice = { msg: 'drain', afterMs: 700, spreadMs: 300, url: 'wss://other.example' };
+    const text = JSON.stringify(notice);
+    await until('the notices', () =>
+      [memory.heard[0], plain.heard[0], framed.heard[1], bare.heard[0]].every(Boolean),
+    );
+    expect(memory.heard).toEqual([notice]);
+    expect([plain.heard, framed.heard, bare.heard]).toEqual([
+      [text],
+      ['o', `a${JSON.stringify([text])}`],
+      [text],
+    ]);
+    await until('the notice over XHR', () => streaming.heard.endsWith(`a${JSON.stringify([text])}\n`));
+
+    for (const path of ['/ws', '/sockjs/000/cccccccc/websocket', '/sockjs/websocket', '/other']) {
+      const refused = await raw(port, upgrade(path));
+      await until('the refusal ends', () => refused.closed);
+      expect(refused.received).toMatch(/^HTTP\/1\.1 503 .*\r\nConnection: close\r\nRetry-After: 1\r\n/s);
+    }
+    expect(elsewhere).toEqual([]);
+    expect(await (await fetch(`${url}/page`)).text()).toBe('ok');
+    expect([plain.closed, framed.closed, bare.closed, memory.closed]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      [],
+    ]);
+
+    await started;
+    await until('all hear of it', () => plain.closed && framed.closed && bare.closed && streaming.ended);
+    expect([plain.closed, bare.closed]).toEqual([
+      { code: 1012, reason: 'service restart' },
+      { code: 1000, reason: 'Normal closure' },
+    ]);
+    expect(framed.heard.at(-1)).toBe('c[1012,"service restart"]');
+    expect(streaming.heard).toContain('c[1012,"service restart"]');
+    expect(memory.closed).toEqual([[1012, 'service restart']]);
+    expect(memory.heard).toHaveLength(1);
+    expect(events).toEqual(['drain', 'drained, listening: false']);
+    await leaving.start();
+    expect(events).toHaveLength(2);
+  });
+
+  it('is done as soon as all have gone', async () => {
+    const { url, server, webSockets } = await open();
+    const ear = await new Ear(`${url}/ws`).opened();
+    const started = drain(server, { ...own, clients: webSockets, afterMs: never }).start();
+    await ear.next(({ msg }) => msg === 'drain');
+    ear.socket.close();
+    await started;
+    expect(server.listening).toBe(false);
+  });
+
+  it('is not held up by connections on which nothing happens', async () => {
+    let used: House | undefined;
+    const { url, port, server } = (used = await open());
+    const started = drain(server, { ...own, clients: used.webSockets, afterMs: never });
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    await new Promise<void>((done) =>
+      get(`${url}/`, { agent }, (response) => response.resume().on('end', done)),
+    );
+    const silent = await raw(port);
+    await until('both are known', () => connections(server).then((count) => count === 2));
+    await started.start();
+    await until('the silent one ends', () => silent.closed);
+    agent.destroy();
+  });
+
+  it('cuts off a client that never answers the close', async () => {
+    const { port, server, webSockets } = await open();
+    const leaving = drain(server, { ...own, clients: webSockets, afterMs: 0, graceMs: 100 });
+    const mute = await raw(port, upgrade('/ws'));
+    await until('it is open', () => mute.received.includes(' 101 '));
+    await leaving.start();
+    await until('it is cut off', () => mute.closed);
+    expect(server.listening).toBe(false);
+  });
+
+  it('cuts off what it has not been told about too', async () => {
+    const { port, server } = await open();
+    const leaving = drain(server, { ...own, clients: new Set<Client>(), afterMs: 0, graceMs: 50 });
+    const unknown = await raw(port, upgrade('/ws'));
+    await until('it is open', () => unknown.received.includes(' 101 '));
+    await leaving.start();
+    await until('it is cut off', () => unknown.closed);
+  });
+
+  it('lets a request under way end', async () => {
+    let answering: ServerResponse | undefined;
+    const { url, server, webSockets } = await open((_, response) => (answering = response));
+    const leaving = drain(server, { ...own, clients: webSockets, afterMs: never });
+    const answer = fetch(`${url}/slow`).then((response) => response.text());
+    await until('it is under way', () => answering);
+    const started = leaving.start();
+    await until('no more are accepted', () => !server.listening);
+    answering!.end('at last');
+    expect(await answer).toBe('at last');
+    await started;
+  });
+
+  it('cuts off a request that never ends', async () => {
+    let answering = false;
+    const { url, server, webSockets } = await open(() => (answering = true));
+    const leaving = drain(server, { ...own, clients: webSockets, afterMs: 100, graceMs: 50 });
+    const answer = fetch(`${url}/stuck`).then(String, () => 'cut off');
+    await until('it is under way', () => answering);
+    await leaving.start();
+    expect(await answer).toBe('cut off');
+  });
+
+  it('tells a latecomer how much time is left', async () => {
+    const { url, server, webSockets, sockJs } = await open();
+    const leaving = drain(server, { ...own, clients: [webSockets, sockJs], afterMs: never, spreadMs: never });
+    const first = await new Ear(`${url}/ws`).opened();
+    const started = leaving.start();
+    await first.next(({ msg }) => msg === 'drain');
+    const late = xhrStreaming(url, 'dddddddd');
+    const notice = await until('the notice', () => /\{\\"msg.*\}/.exec(late.heard)?.[0]);
+    const { afterMs, spreadMs } = JSON.parse(notice.replaceAll('\\', '')) as Record<string, number>;
+    expect(afterMs).toBeLessThan(never);
+    expect(afterMs).toBeGreaterThan(never - 20_000);
+    expect(spreadMs).toBe(afterMs);
+    first.close();
+    late.end();
+    await started;
+  });
+
+  it('answers for lingerMs though nobody is there', async () => {
+    const { url, server, webSockets } = await open((_, response) => {
+      response.statusCode = leaving.draining ? 503 : 200;
+      response.end();
+    });
+    const leaving = drain(server, { ...own, clients: webSockets, lingerMs: 300 });
+    const since = performance.now();
+    const started = leaving.start();
+    expect((await fetch(`${url}/up`)).status).toBe(503);
+    await started;
+    // Timers count whole milliseconds.
+    expect(performance.now() - since).toBeGreaterThan(298);
+  });
+
+  it('closes clients after afterMs though it lingers longer, each once', async () => {
+    const { server } = await open();
+    const stuck = memoryClient();
+    const clients = () => [stuck];
+    await drain(server, { ...own, clients, afterMs: 10, lingerMs: 200, graceMs: 10 }).start();
+    expect(stuck.closed).toEqual([[1012, 'service restart']]);
+  });
+
+  it('is not harmed by one client that throws', async () => {
+    const { server } = await open();
+    const broken = memoryClient(() => {
+      throw new Error('gone');
+    });
+    const other = memoryClient();
+    const clients = new Set([broken, other]);
+    await drain(server, { ...own, clients, afterMs: 10, graceMs: 10 }).start();
+    expect(other.heard).toHaveLength(1);
+    expect(other.closed).toHaveLength(1);
+  });
+
+  it('knows the clients of a Meteor server', async () => {
+    let leaving: Drain | undefined;
+    const { url } = await open(undefined, ({ server, sockJs }) => {
+      leaving = drain(server, { ...own, clients: meteorServer(sockJs), afterMs: 100 });
+    });
+    const ear = await new Ear(`${url}/sockjs/websocket`).opened();
+    const framed = await new Ear(`${url}/sockjs/000/aaaaaaaa/websocket`).opened();
+    await until('SockJS is open', () => framed.heard[0] === 'o');
+    await leaving!.start();
+    await until('both hear of it', () => ear.closed && framed.closed);
+    const notice = '{"msg":"drain","afterMs":100,"spreadMs":0}';
+    expect(ear.heard).toEqual([notice]);
+    expect(ear.closed).toEqual({ code: 1000, reason: 'Normal closure' });
+    expect(framed.heard).toEqual(['o', `a${JSON.stringify([notice])}`, 'c[1012,"service restart"]']);
+  });
+
+  it('gives the event loop away while it tells ten thousand', async () => {
+    const { server } = await open();
+    const busy = (): void => {
+      for (const until = performance.now() + 0.02; performance.now() < until;);
+    };
+    const clients = new Set(Array.from({ length: 10_000 }, () => memoryClient(busy)));
+    let turns = 0;
+    let told = false;
+    const count = (): void => {
+      turns++;
+      if (!told) setImmediate(count);
+    };
+    setImmediate(count);
+    const started = drain(server, { ...own, clients, afterMs: never }).start();
+    await until('all are told', () => [...clients].every(({ heard }) => heard.length === 1));
+    told = true;
+    // 10 000 times 0.02 ms in turns of 5 ms.
+    expect(turns).toBeGreaterThan(30);
+    clients.clear();
+    await started;
+  });
+
+  it('waits for onDrained only so long, and passes its error on', async () => {
+    const { server: one } = await open();
+    const clients = new Set<Client>();
+    await drain(one, { ...own, clients, graceMs: 20, onDrained: () => new Promise(() => {}) }).start();
+    const { server: two } = await open();
+    const failing = drain(two, {
+      ...own,
+      clients,
+      onDrained: () => Promise.reject(new Error('no database')),
+    });
+    await expect(failing.start()).rejects.toThrow('no database');
+    process.exitCode = 0;
+  });
+
+  it('can be taken off again', async () => {
+    const { server, webSockets, sockJs } = await open();
+    const listeners = (): number[] => [
+      process.listenerCount('SIGUSR2'),
+      server.listenerCount('connection'),
+      webSockets.listenerCount('connection'),
+      sockJs.listenerCount('connection'),
+    ];
+    const before = listeners();
+    const leaving = drain(server, { clients: [webSockets, sockJs], signals: ['SIGUSR2'], exit: false });
+    expect(listeners()).not.toEqual(before);
+    leaving.uninstall();
+    expect(listeners()).toEqual(before);
+  });
+});
+
+describe('the spread it asks for', () => {
+  const spread = async (count: number, options: Partial<DrainOptions>): Promise<unknown> => {
+    const { server } = await open();
+    const clients = new Set(Array.from({ length: count }, () => memoryClient()));
+    const [first] = clients;
+    await drain(server, { ...own, clients, graceMs: 0, afterMs: 0, ...options, onDrain: () => {} }).start();
+    return (first!.heard[0] as { spreadMs?: number } | undefined)?.spreadMs;
+  };
+
+  it.each([
+    ['one client is not held back', 1, { afterMs: 40 }, 0],
+    ['a crowd, as fast as it can be taken in', 30, { afterMs: 100, acceptPerSecond: 1000 }, 30],
+    ['half the time, so that the last can still move', 30, { afterMs: 100, acceptPerSecond: 1 }, 50],
+    ['what is wished', 30, { afterMs: 100, spreadMs: 100 }, 100],
+    ['nothing if that is wished', 30, { afterMs: 100, acceptPerSecond: 1, spreadMs: 0 }, 0],
+  ])('%s', async (_, count, options, expected) => {
+    expect(await spread(count, options)).toBe(expected);
+  });
+});
+
+describe('bad options', () => {
+  const clients = new Set<Client>();
+  it.each<[Record<string, unknown>, string]>([
+    [{ afterMs: -1 }, 'afterMs: expected a number from 0 to 600000, got -1'],
+    [{ afterMs: NaN }, 'afterMs: expected a number from 0 to 600000, got NaN'],
+    [{ afterMs: '5' }, 'afterMs: expected a number from 0 to 600000, got "5"'],
+    [{ afterMs: 10, spreadMs: 11 }, 'spreadMs: expected a number from 0 to 10, got 11'],
+    [{ acceptPerSecond: 0 }, 'acceptPerSecond: expected a number from 1 to 1000000, got 0'],
+    [{ lingerMs: Infinity }, 'lingerMs: expected a number from 0 to 600000, got Infinity'],
+    [{ graceMs: null }, 'graceMs: expected a number from 0 to 60000, got null'],
+    [{ signals: 'SIGTERM' }, 'signals: expected an array of signal names that can be handled, got "SIGTERM"'],
+    [
+      { signals: ['SIGKILL'] },
+      "signals: expected an array of signal names that can be handled, got [ 'SIGKILL' ]",
+    ],
+    [{ signals: ['TERM'] }, "signals: expected an array of signal names that can be handled, got [ 'TERM' ]"],
+    [{ signals: [15] }, 'signals: expected an array of signal names that can be handled, got [ 15 ]'],
+    [{ exit: 1 }, 'exit: expected true or false, got 1'],
+    [{ url: 'https://x' }, 'url: expected a ws or wss URL, got "https://x"'],
+    [{ url: 'x' }, 'url: expected a ws or wss URL, got "x"'],
+    [{ onDrain: 1 }, 'onDrain: expected a function, got 1'],
+    [{ onDrained: {} }, 'onDrained: expected a function, got {}'],
+    [{ clients: undefined }, 'clients: expected a ws or sockjs server, Meteor.server, a Set'],
+    [{ clients: {} }, 'clients: expected a ws or sockjs server, Meteor.server, a Set'],
+    [{ clients: [null] }, 'clients: expected a ws or sockjs server, Meteor.server, a Set'],
+    [{ clients: 'all' }, 'clients: expected a ws or sockjs server, Meteor.server, a Set'],
+  ])('%o', async (options, message) => {
+    const { server } = await open();
+    const before = process.listenerCount('SIGTERM');
+    const install = (): unknown => drain(server, { clients, ...options });
+    expect(install).toThrow(RangeError);
+    expect(install).toThrow(message);
+    expect(process.listenerCount('SIGTERM')).toBe(before);
+  });
+
+  it('no server, no options', async () => {
+    const { server } = await open();
+    expect(() => drain({} as HttpServer, { clients })).toThrow(
+      'server: expected an http or https server, got {}',
+    );
+    expect(() => drain(undefined as never, { clients })).toThrow('server: expected an http or https server');
+    expect(() => drain(server, undefined as never)).toThrow('options: expected an object, got undefined');
+  });
+});
+
+const connections = (server: House['server']): Promise<number> =>
+  new Promise((resolve) => server.getConnections((_, count) => resolve(count)));
