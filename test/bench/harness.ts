@@ -41,6 +41,7 @@ interface PageBench extends Recording {
   touch(): void;
   moved(node: string, limitMs: number): Promise<void>;
   recording(): Recording;
+  answered(limitMs: number): Promise<number | undefined>;
   rawAttemptMs(): Promise<number>;
   opens(limitMs: number): Promise<boolean>;
   change(everyMs: number, prefix: string): void;
@@ -141,9 +142,17 @@ export class Harness {
   }
 }
 
-/** @throws TimeoutError */
+/** @throws TimeoutError that says what the page was waiting for */
 export async function settle(page: Page, standby = false, timeout = SETTLE_MS): Promise<void> {
-  await page.waitForFunction((warm) => window.bench.settled(warm), { polling: 100, timeout }, standby);
+  try {
+    await page.waitForFunction((warm) => window.bench.settled(warm), { polling: 100, timeout }, standby);
+  } catch (error) {
+    if (!isTimeout(error)) throw error;
+    const state = await page.evaluate(() => JSON.stringify(window.bench.state()));
+    (error as Error).message =
+      `not settled${standby ? ' with a warm standby' : ''} in ${timeout} ms: ${state}`;
+    throw error;
+  }
 }
 
 export const nodeOf = (page: Page): Promise<string | undefined> =>

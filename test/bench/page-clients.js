@@ -104,6 +104,22 @@
     }, 50);
   };
 
+  /**
+   * When a node answers this page, which for DDP is the answer to a call; undefined if it does not within the time. What counts
+   * after a repair: the connection may be an old one that has come back to life, over which nothing is served anew.
+   */
+  bench.answered = (limitMs) =>
+    new Promise((resolve) => {
+      setTimeout(resolve, limitMs);
+      const answered = () => resolve(now());
+      if (bench.ddp) return bench.ddp.call('whoami').then(answered, () => resolve());
+      const timer = setInterval(() => {
+        if (!bench.settled(false)) return;
+        clearInterval(timer);
+        answered();
+      }, 20);
+    });
+
   /** The recorder costs nothing of its own any more. */
   bench.rest = () => clearInterval(bench.lagTimer);
 

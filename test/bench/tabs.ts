@@ -13,7 +13,10 @@ const MOST_WINDOWS_PER_TAB = 5;
 const OPENS_MS = 5000;
 
 interface TabsResult {
+  /** By the surviving node. */
   readonly servedMs: readonly (number | undefined)[];
+  /** After the repair, by whichever node. */
+  readonly answeredMs: readonly (number | undefined)[];
   readonly rawMs: number;
   readonly falseDeadlines: number;
   readonly abandoned: number;
@@ -36,9 +39,11 @@ export async function tabs(harness: Harness, o: Options): Promise<Section> {
         tabs: servedMs.length,
         'served p50': rounded(servedMs, 0.5),
         'last served': rounded(servedMs, 1),
-        'bound 1.5 × (tabs × raw × 2)': answers(fault) ? Math.round(3 * o.tabs * result.rawMs) : undefined,
+        'bound 1.5 × (tabs × raw × 2)': saysNo(fault) ? Math.round(3 * o.tabs * result.rawMs) : undefined,
         'raw attempt': Math.round(result.rawMs),
-        'not served': servedMs.filter((ms) => ms === undefined).length,
+        'not served': fault === 'hang-both' ? undefined : missing(servedMs),
+        'last answered after the repair': rounded(result.answeredMs, 1),
+        'never answered': missing(result.answeredMs),
         'false deadlines': result.falseDeadlines,
         'abandoned while hung': result.abandoned,
         'opens afterwards': result.opens,
@@ -58,8 +63,11 @@ export async function tabs(harness: Harness, o: Options): Promise<Section> {
   };
 }
 
+const missing = (times: readonly (number | undefined)[]): number =>
+  times.filter((ms) => ms === undefined).length;
+
 /** Whether the dead node answers dials at once. */
-const answers = (fault: FaultName): boolean => fault === 'stop' || fault === 'kill';
+const saysNo = (fault: FaultName): boolean => fault === 'stop' || fault === 'kill';
 
 async function play(
   harness: Harness,
@@ -75,12 +83,10 @@ async function play(
     const both = fault === 'hang-both';
     const failing: readonly NodeId[] = both ? ['a', 'b'] : [node];
     await begin(pages);
-    // While both hang there is nobody to be served by; afterwards any node will do.
-    const from = both ? 'nobody' : node;
-    const limitMs = o.limitMs + (both ? o.holdMs : 0);
-    const served = pages.map((page) =>
-      page.evaluate((...args) => window.bench.moved(...args), from, limitMs),
-    );
+    // While both hang there is nobody to be served by.
+    const served = both
+      ? []
+      : pages.map((page) => page.evaluate((...args) => window.bench.moved(...args), node, o.limitMs));
     await Promise.all(pages.map((page) => page.evaluate(() => 0)));
     const what: Fault = both ? 'hang' : (fault as Fault);
     const [at] = (await Promise.all(failing.map((id) => cluster.apply(id, what)))).map(
@@ -88,23 +94,23 @@ async function play(
     );
     if (both) await pause(o.holdMs);
     else await Promise.all(served);
+    const recordings = await Promise.all(pages.map((page) => page.evaluate(() => window.bench.recording())));
     const repaired = Date.now();
     await Promise.all(failing.map((id) => cluster.apply(id, 'restart')));
+    const answers = await Promise.all(
+      pages.map((page) => page.evaluate((ms) => window.bench.answered(ms), o.limitMs)),
+    );
     await healthy(cluster);
-    await Promise.all(served);
-    const recordings = await Promise.all(pages.map((page) => page.evaluate(() => window.bench.recording())));
-    await Promise.all(pages.map((page) => settle(page, false, o.limitMs).catch(() => {})));
     const opens = await pages.at(-1)!.evaluate((ms) => window.bench.opens(ms), OPENS_MS);
-    const since = both ? repaired : at!;
     return {
-      servedMs: recordings.map((recording) => outcomeOf(recording, since, from).servedMs),
+      servedMs: recordings.map((recording) => outcomeOf(recording, at!, node).servedMs),
+      answeredMs: answers.map((answer) => answer && answer - repaired),
       rawMs,
-      falseDeadlines: falseDeadlines(recordings, !answers(fault)),
+      falseDeadlines: falseDeadlines(recordings, !saysNo(fault)),
       abandoned: recordings
         .flatMap(({ dials }) => dials)
         .filter(
-          ({ start, open, end = Infinity }) =>
-            start > at! && open === undefined && end <= repaired && !answers(fault),
+          ({ start, open, end }) => start > at! && open === undefined && end !== undefined && !saysNo(fault),
         ).length,
       opens,
       recordings,
