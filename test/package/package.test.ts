@@ -75,6 +75,38 @@ const cjs = `
   module.exports.done = (async () => { ${body} })();
 `;
 
+/** What a node does: says who it is, drains, and closes its server. */
+const node = `
+  const { createServer } = require('node:http');
+  const { WebSocketServer, WebSocket } = require('ws');
+  const http = createServer();
+  const clients = new WebSocketServer({ server: http });
+  companion.nodeIdentity({ id: 'n1', clients });
+  const leaving = companion.drain(http, { clients, afterMs: 60_000, signals: [], exit: false });
+  await new Promise((done) => http.listen(0, '127.0.0.1', done));
+  const socket = new WebSocket('ws://127.0.0.1:' + http.address().port);
+  const told = [];
+  socket.on('message', (data) => {
+    told.push(JSON.parse(data).msg);
+    if (told.length === 1) leaving.start();
+    else socket.close();
+  });
+  await new Promise((done) => socket.on('close', done));
+  await leaving.start();
+  globalThis.testResult = JSON.stringify({ told, listening: http.listening });
+`;
+const expectedOfNode = JSON.stringify({ told: ['node', 'drain'], listening: false });
+const nodeEsm = `
+  import { createRequire } from 'node:module';
+  import * as companion from 'failover-websocket/server';
+  const require = createRequire(import.meta.url);
+  export const done = (async () => { ${node} })();
+`;
+const nodeCjs = `
+  const companion = require('failover-websocket/server');
+  module.exports.done = (async () => { ${node} })();
+`;
+
 let app: string;
 let server: Awaited<ReturnType<typeof startServer>>;
 let files: string[];
@@ -131,6 +163,20 @@ describe('the package', () => {
 
   it('works in Node by require', async () => {
     expect(await result('node.cjs', cjs)).toBe(expected);
+  });
+
+  it.each([
+    ['an ES module', nodeEsm, 'companion.mjs'],
+    ['by require', nodeCjs, 'companion.cjs'],
+  ])('has a companion for servers as %s', async (_, text, file) => {
+    expect(await result(file, text)).toBe(expectedOfNode);
+  });
+
+  it('keeps companion and page apart', async () => {
+    const read = (name: string): Promise<string> =>
+      readFile(join(app, 'node_modules/failover-websocket/dist', name), 'utf8');
+    expect((await read('server.js')).match(/from ?"[^"]+"/g)).toEqual(['from"node:util"']);
+    expect(await read('failover-websocket.global.js')).not.toContain('service restart');
   });
 
   it.each([
