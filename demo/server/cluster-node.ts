@@ -2,17 +2,17 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { GatewayOptions } from '../net/gateway.ts';
 import { ask } from '../net/health.ts';
-import type { DrainOptions, NodeOptions } from './node.ts';
+import type { NodeOptions } from './node.ts';
 import { Child } from './processes.ts';
 import { ClusterError, type AppStatus, type Fault, type NodeId } from './state.ts';
 
 /** How a node that is drained tells its clients to move. */
-const drainDefaults: DrainOptions = { afterMs: 2000, spreadMs: 1000 };
+const drainDefaults: NodeOptions['drain'] = { afterMs: 2000, spreadMs: 1000 };
 /** A process that is asked to stop gets so long before it is killed. Ours need a fraction of it. */
 const stopGraceMs = 3000;
 const startTimeoutMs = 20_000;
 
-type AppOptions = Omit<NodeOptions, 'id' | 'port'>;
+type AppOptions = Omit<NodeOptions, 'id' | 'port' | 'drain'>;
 
 /** What the balancer can do for a node. */
 export interface NodeNetwork {
@@ -149,8 +149,11 @@ export class ClusterNode {
       case 'drain': {
         const app = this.#responsive(fault);
         const at = now();
-        await app.call('drain', drainDefaults);
         this.#set('draining');
+        await app.call('drain').catch((error: unknown) => {
+          // Without clients it is gone before it can say that it has begun.
+          if (app.running) throw error;
+        });
         return { at };
       }
       case 'restart': {
@@ -216,7 +219,12 @@ export class ClusterNode {
       this.#app = undefined;
       this.#set('stopped');
     });
-    const options: NodeOptions = { ...this.#appOptions, id: this.id, port: this.#appPort };
+    const options: NodeOptions = {
+      ...this.#appOptions,
+      id: this.id,
+      port: this.#appPort,
+      drain: drainDefaults,
+    };
     this.#appPort = await app.call<number>('start', options);
     this.#set('running');
   }

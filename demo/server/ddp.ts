@@ -9,11 +9,14 @@ import type { Store } from './store-api.ts';
 export interface Peer {
   send(text: string): void;
   close(code?: number, reason?: string): void;
+  terminate?(): void;
 }
 
 export interface DdpContext {
   store: Store;
   nodeId: string;
+  /** Tells a client of this library which node it is on, now that it is connected. Others ignore it. */
+  greet(peer: Peer): void;
   /** Silence after which the server pings, and after which it then drops the client, in ms. Meteor's are 15 s each. */
   heartbeat?: { intervalMs: number; timeoutMs: number };
 }
@@ -92,8 +95,7 @@ export class DdpSession {
     }
     this.#connected = true;
     this.#send({ msg: 'connected', session: randomUUID() });
-    // A notice of this demo: which node serves the client. Those that do not know it ignore it.
-    this.#send({ msg: 'node', id: this.#context.nodeId });
+    this.#context.greet(this.#peer);
     this.#alive();
   }
 

@@ -2,6 +2,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
+import { drain, type Drain } from '../../src/server/index.ts';
 import { listen } from '../net/ports.ts';
 import { serveParent } from './child.ts';
 import { Sockets } from './sockets.ts';
@@ -20,19 +21,14 @@ export interface NodeOptions {
   controlUrl: string;
   /** Where the shared state is. */
   store: { port: number } | { redisUrl: string };
-}
-
-export interface DrainOptions {
-  /** How long clients may stay, in ms. */
-  afterMs: number;
-  /** Over how long they should spread their moves, in ms. */
-  spreadMs: number;
+  /** When it is drained: how long clients may stay, and over how long they should spread their moves, in ms. */
+  drain: { afterMs: number; spreadMs: number };
 }
 
 /** How long answers under way may take to leave when the node stops. */
 const flushMs = 200;
 
-let node: { options: NodeOptions; store: Store; sockets: Sockets };
+let node: { options: NodeOptions; store: Store; sockets: Sockets; leaving: Drain };
 const connections = new Set<Socket>();
 
 const server = createServer((request, response) => {
@@ -45,11 +41,11 @@ server.on('connection', (socket) => {
 });
 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const { options, sockets } = node;
+  const { options, sockets, leaving } = node;
   response.setHeader('x-node', options.id);
   const path = requestPath(request) ?? '';
   if (path === '/up') {
-    return sockets.draining ? sendText(response, 503, 'draining') : sendText(response, 200, options.id);
+    return leaving.draining ? sendText(response, 503, 'draining') : sendText(response, 200, options.id);
   }
   if (path === '/config.js') return sendConfig(response, options);
   if (path === '/sockjs' || path.startsWith('/sockjs/')) return sockets.request(request, response);
@@ -77,14 +73,6 @@ function stop(): void {
   if (connections.size === 0) process.exit(0);
 }
 
-function drain({ afterMs, spreadMs }: DrainOptions): void {
-  node.sockets.drain(afterMs, spreadMs);
-  setTimeout(() => {
-    node.sockets.closeAll();
-    stop();
-  }, afterMs);
-}
-
 process.on('SIGTERM', stop);
 
 serveParent({
@@ -96,9 +84,12 @@ serveParent({
             console.error('the store is gone');
             process.exit(1);
           });
-    node = { options, store, sockets: new Sockets({ store, nodeId: options.id }) };
+    const sockets = new Sockets({ store, nodeId: options.id });
+    // By hand only: on SIGTERM it stops as a process without a plan.
+    const leaving = drain(server, { ...options.drain, clients: sockets.peers, signals: [] });
+    node = { options, store, sockets, leaving };
     return listen(server, options.port);
   },
-  drain,
+  drain: () => void node.leaving.start(),
   clear: () => node.store.clear(),
 });

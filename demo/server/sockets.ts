@@ -3,22 +3,21 @@ import { Server, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import sockjs from 'sockjs';
 import { WebSocketServer, type WebSocket } from 'ws';
+import { nodeIdentity } from '../../src/server/index.ts';
 import { DdpSession, type DdpContext, type Peer } from './ddp.ts';
 import { requestPath } from './static.ts';
 
-/** RFC 6455's registry: the service restarts. */
-const serviceRestart = 1012;
-
 export class Sockets {
   readonly #context: DdpContext;
-  readonly #peers = new Set<Peer>();
+  /** All clients, over whatever they come. */
+  readonly peers = new Set<Peer>();
   readonly #webSockets: WebSocketServer;
   /** SockJS installs itself on a server; this one never listens, it only carries the handlers. */
   readonly #sockjs = new Server();
-  #draining = false;
 
-  constructor(context: DdpContext) {
-    this.#context = context;
+  constructor(context: Omit<DdpContext, 'greet'>) {
+    const identity = nodeIdentity({ id: context.nodeId, clients: this.peers });
+    this.#context = { ...context, greet: (peer) => identity.tell(peer) };
     this.#webSockets = new WebSocketServer({ noServer: true, maxPayload: 1024 * 1024 });
     this.#webSockets.on('headers', (headers) => headers.push(`x-node: ${context.nodeId}`));
 
@@ -51,7 +50,6 @@ export class Sockets {
     const path = requestPath(request) ?? '';
     const [, first] = path.split('/');
     socket.on('error', () => {});
-    if (this.#draining) return refuse(socket, '503 Service Unavailable');
     if (first === 'sockjs') return void this.#sockjs.emit('upgrade', request, socket, head);
     if (first !== 'websocket' && first !== 'ws') return refuse(socket, '404 Not Found');
     this.#webSockets.handleUpgrade(request, socket, head, (webSocket) =>
@@ -59,28 +57,11 @@ export class Sockets {
     );
   }
 
-  /** Takes no new connection and tells every client to move within `afterMs`, spread over `spreadMs`. */
-  drain(afterMs: number, spreadMs: number): void {
-    this.#draining = true;
-    for (const peer of this.#peers) peer.send(JSON.stringify({ msg: 'drain', afterMs, spreadMs }));
-  }
-
-  get draining(): boolean {
-    return this.#draining;
-  }
-
-  get size(): number {
-    return this.#peers.size;
-  }
-
-  closeAll(): void {
-    for (const peer of this.#peers) peer.close(serviceRestart, 'service restart');
-  }
-
   #accept(webSocket: WebSocket, ddp: boolean): void {
     const peer: Peer = {
       send: (text) => webSocket.send(text),
       close: (code, reason) => webSocket.close(code, reason),
+      terminate: () => webSocket.terminate(),
     };
     webSocket.on('error', () => {});
     if (ddp) {
@@ -88,23 +69,23 @@ export class Sockets {
       webSocket.on('message', (data) => session.receive(String(data)));
       webSocket.on('close', session.end);
     } else {
-      this.#peers.add(peer);
-      peer.send(JSON.stringify({ node: this.#context.nodeId }));
+      this.peers.add(peer);
+      this.#context.greet(peer);
       webSocket.on('message', (data, binary) => {
         if (!binary && String(data) === 'ping') peer.send('pong');
         else webSocket.send(data, { binary });
       });
-      webSocket.on('close', () => this.#peers.delete(peer));
+      webSocket.on('close', () => this.peers.delete(peer));
     }
   }
 
   #serveDdp(peer: Peer): { receive(text: string): void; end(): void } {
-    this.#peers.add(peer);
+    this.peers.add(peer);
     const session = new DdpSession(peer, this.#context);
     return {
       receive: (text) => session.receive(text),
       end: () => {
-        this.#peers.delete(peer);
+        this.peers.delete(peer);
         session.closed();
       },
     };

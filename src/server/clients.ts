@@ -58,7 +58,7 @@ export interface Crowd {
   /** Those connected now; a copy. */
   now(): Set<Client>;
   /** Takes the listeners off the sources. */
-  leave(): void;
+  forget(): void;
 }
 
 const isArray: (value: unknown) => value is readonly unknown[] = Array.isArray;
@@ -75,27 +75,27 @@ export function gather(clients: Clients, joined?: (client: Client) => void): Cro
   const sources = (isArray(clients) ? clients : [clients]).map((source) => gatherFrom(source, joined));
   return {
     now: () => new Set(sources.flatMap((source) => [...source.now()])),
-    leave: () => sources.forEach((source) => source.leave()),
+    forget: () => sources.forEach((source) => source.forget()),
   };
 }
 
 function gatherFrom(
   source: ClientSource,
   joined: (client: Client) => void = () => {},
-): { now(): Iterable<Client>; leave(): void } {
-  const leave = (): void => {};
-  if (typeof source === 'function') return { now: source, leave };
+): { now(): Iterable<Client>; forget(): void } {
+  const forget = (): void => {};
+  if (typeof source === 'function') return { now: source, forget };
   check('clients', source, typeof source === 'object' && source !== null, kinds);
   if (has(source, 'stream_server')) {
     const handle = source.onConnection(({ id }) => {
       const client = source.sessions.get(id)?.['socket'];
       if (client) joined(client);
     }) as { stop?(): void } | undefined;
-    return { now: () => source.stream_server.all_sockets(), leave: () => handle?.stop?.() };
+    return { now: () => source.stream_server.all_sockets(), forget: () => handle?.stop?.() };
   }
   if (has(source, 'clients', 'on')) {
     source.on('connection', joined);
-    return { now: () => source.clients, leave: () => source.off('connection', joined) };
+    return { now: () => source.clients, forget: () => source.off('connection', joined) };
   }
   if (has(source, 'installHandlers')) {
     const members = new Set<Client>();
@@ -109,10 +109,10 @@ function gatherFrom(
       joined(client);
     };
     source.on('connection', arrived);
-    return { now: () => members, leave: () => source.removeListener('connection', arrived) };
+    return { now: () => members, forget: () => source.removeListener('connection', arrived) };
   }
   check('clients', source, Symbol.iterator in source && typeof source !== 'string', kinds);
-  return { now: () => source, leave };
+  return { now: () => source, forget };
 }
 
 const kinds = 'a ws or sockjs server, Meteor.server, a Set or function of clients, or an array of these';

@@ -102,7 +102,7 @@ export function drain(server: HttpServer, options: DrainOptions): Drain {
   const uninstall = (): void => {
     for (const signal of signals) process.off(signal, onSignal);
     server.off('connection', track);
-    crowd.leave();
+    crowd.forget();
   };
 
   async function run(): Promise<void> {

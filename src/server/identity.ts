@@ -89,7 +89,7 @@ export function nodeIdentity(options: IdentityOptions): NodeIdentity {
     tell: tellNew,
     close() {
       clearInterval(timer);
-      crowd.leave();
+      crowd.forget();
     },
   };
 }

@@ -80,7 +80,7 @@ describe.each([
     expect(await link.next(() => true)).toEqual({ server_id: '0' });
     link.send({ msg: 'connect', version: '1', support: ['1'] });
     expect(await link.next(() => true)).toEqual({ msg: 'connected', session: expect.stringMatching(/./) });
-    expect(await link.next(() => true)).toEqual({ msg: 'node', id: 'a' });
+    expect(await link.next(() => true)).toEqual({ msg: 'node', id: 'a', spreadMs: 0 });
     link.send({ msg: 'ping', id: 'x' });
     expect(await link.next(() => true)).toEqual({ msg: 'pong', id: 'x' });
     link.send({ msg: 'ping' });
@@ -309,7 +309,7 @@ describe('a session by itself', () => {
       todos: mirror.todos,
       onChange: (listener: (change: Change) => void) => mirror.onChange(listener),
     } as unknown as Store;
-    const ddp = new DdpSession(peer, { store, nodeId: 'a' });
+    const ddp = new DdpSession(peer, { store, nodeId: 'a', greet: () => {} });
     ddp.receive(JSON.stringify({ msg: 'connect', version: '1', support: ['1'] }));
     sent.length = 0;
     return { ddp, sent, peer, mirror };

@@ -244,6 +244,39 @@ describe('drain', () => {
     expect(sockjs.heard).toContain('c[1012,"service restart"]');
     await until('the app ends', async () => (await stateOf(draining, 'a')).app === 'stopped');
   });
+
+  it('ends when its clients have gone, then its gateway answers 502; restart brings a new one', async () => {
+    const gateway = await nodeUrl(draining, 'b');
+    const { pid } = await stateOf(draining, 'b');
+    const client = await dial('/websocket', gateway).opened();
+    const { at } = await draining.apply('b', 'drain');
+    await client.next(({ msg }) => msg === 'drain');
+    client.close();
+    await until('the app ends', async () => (await stateOf(draining, 'b')).app === 'stopped');
+    // Those who stayed would have had two seconds.
+    expect(performance.timeOrigin + performance.now() - at).toBeLessThan(1900);
+    expect(await upgradeStatus(`${gateway}/ws`)).toBe(502);
+
+    await draining.apply('b', 'restart');
+    const renewed = await stateOf(draining, 'b');
+    expect(renewed.app).toBe('running');
+    expect(renewed.pid).not.toBe(pid);
+    await dial('/ws', gateway).opened();
+  });
+
+  it('is told to a node without clients, which ends, and is cut short by restart', async () => {
+    await draining.apply('a', 'restart');
+    await draining.apply('a', 'drain');
+    await until('the app ends', async () => (await stateOf(draining, 'a')).app === 'stopped');
+
+    const { pid } = await stateOf(draining, 'b');
+    const staying = await dial('/ws', await nodeUrl(draining, 'b')).opened();
+    await draining.apply('b', 'drain');
+    await draining.apply('b', 'restart');
+    await until('the old one ends', () => staying.closed);
+    expect((await stateOf(draining, 'b')).app).toBe('running');
+    expect((await stateOf(draining, 'b')).pid).not.toBe(pid);
+  });
 });
 
 describe('network', () => {

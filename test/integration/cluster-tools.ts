@@ -68,7 +68,7 @@ export async function reach(cluster: Cluster, node: NodeId): Promise<Ear> {
   return until(`a connection that is served by ${node}`, async () => {
     const ear = new Ear(`${cluster.url}/ws`);
     const served = await until('an answer', () => (ear.error ? 'none' : ear.heard[0]));
-    if (served === JSON.stringify({ node })) return ear.taken();
+    if (served.startsWith(`{"msg":"node","id":"${node}"`)) return ear.taken();
     ear.close();
     return undefined;
   });
