@@ -130,7 +130,15 @@ export class Harness {
     if (client === 'ours') {
       const { policy, standby } = options;
       await page.goto(`${this.#url}/?policy=${String(policy)}&standby=${standby}`);
-      await page.waitForFunction(() => window.app?.ddp.status.node !== undefined);
+      await page.waitForFunction(
+        () =>
+          window.app?.ddp.status.node !== undefined ||
+          document.querySelector<HTMLElement>('#badge')?.dataset['state'] === 'failed',
+      );
+      const refused = await page.evaluate(() =>
+        window.app === undefined ? document.querySelector('#empty')?.textContent : undefined,
+      );
+      if (refused !== undefined) throw new Error(`the todo app says: ${refused}`);
     } else {
       // Not the app's page: its policy would forbid what is put in here.
       await page.goto(`${this.#url}/up`);
