@@ -28,13 +28,42 @@ const firefoxPrefs = {
   'services.settings.server': 'data:,none',
 };
 
-export async function launch(name: BrowserName): Promise<Browser> {
+/** A name that stands for this machine, in pages opened by `launch`: to them it is not a loopback address. */
+export const networkHost = 'app.test';
+
+export async function launch(
+  name: BrowserName,
+  {
+    flags = [],
+    throttled = false,
+  }: {
+    /** More of Chromium's. */
+    flags?: readonly string[];
+    /** Chromium holds back the timers of hidden pages, which puppeteer turns off. Firefox always does. @default false */
+    throttled?: boolean;
+  } = {},
+): Promise<Browser> {
   const executablePath = await find(name);
   if (executablePath === undefined) throw new Error(`${name} is missing`);
   return puppeteer.launch(
     name === 'chromium'
-      ? { browser: 'chrome', executablePath, headless: true, args: chromiumFlags }
-      : { browser: 'firefox', executablePath, headless: true, extraPrefsFirefox: firefoxPrefs },
+      ? {
+          browser: 'chrome',
+          executablePath,
+          headless: true,
+          args: [...chromiumFlags, `--host-resolver-rules=MAP ${networkHost} 127.0.0.1`, ...flags],
+          ignoreDefaultArgs: throttled ? ['--disable-background-timer-throttling'] : [],
+        }
+      : {
+          browser: 'firefox',
+          executablePath,
+          headless: true,
+          extraPrefsFirefox: {
+            ...firefoxPrefs,
+            'network.dns.localDomains': networkHost,
+            'dom.securecontext.allowlist': networkHost,
+          },
+        },
   );
 }
 

@@ -86,7 +86,8 @@ export class TodoPage {
         [...document.querySelectorAll<HTMLElement>('[data-testid=todo]')].some(
           (item) => item.textContent?.includes(wanted) && item.dataset.pending === 'false',
         ),
-      {},
+      // Not the default, once per frame: a hidden page has none.
+      { polling: 'mutation' },
       text,
     );
   }
