@@ -30,6 +30,7 @@ interface PageBench extends Recording {
   readonly node?: string;
   readonly calls: readonly Call[];
   readonly added: Readonly<Record<string, number>>;
+  readonly reappeared: number;
   readonly events: number;
   mute: boolean;
   start(client: PageClient, options: object): void;

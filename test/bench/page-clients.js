@@ -162,7 +162,16 @@
   /** Every tick a todo is added, an old one removed, and a counter raised that no other call raises. */
   bench.change = (everyMs, prefix) => {
     const added = (bench.added = {});
-    bench.ddp.collection('todos').observe({ added: ({ _id }) => (added[_id] = (added[_id] ?? 0) + 1) });
+    const removed = new Set();
+    bench.reappeared = 0;
+    bench.ddp.collection('todos').observe({
+      added({ _id }) {
+        // No id is used twice: what comes back was shown as it had been before.
+        if (removed.has(_id)) bench.reappeared++;
+        else added[_id] = (added[_id] ?? 0) + 1;
+      },
+      removed: ({ _id }) => removed.add(_id),
+    });
     caller(everyMs, (call, n) => {
       call('add', 'todos.add', `${prefix}-${n}`, `todo ${n} of ${prefix}`);
       call('count', 'count', `${prefix}-${n}`);

@@ -18,6 +18,8 @@ interface PageResult {
   readonly downs: number;
   readonly handovers: number;
   readonly calls?: CallAccount;
+  /** Todos the app was shown again after they were gone. */
+  readonly reappeared?: number;
   /** The documents are the server's. */
   readonly exact?: boolean;
 }
@@ -45,6 +47,7 @@ export async function turnover(
       `policy ${o.policy}${o.standby ? ', standby warm' : ''}; drains p50 ${rounded(apart, 0.5) ?? '–'} ms apart: each waits until both nodes run and the balancer sends to them`,
       'link: a socket that is open and has delivered a frame; a gap is a time without any',
       `calls every ${CALL_EVERY_MS} ms a page: todos.add of a new id, count of a new key, todos.remove of an old id; lost: never settled, or done and not to be seen`,
+      'reappeared: removed todos shown again, when a replacement is some milliseconds behind the connection it replaces',
       'ran twice: re-sent calls that the server had carried out already, which at-least-once allows',
     ],
     rows,
@@ -122,13 +125,15 @@ async function result(
   }));
   const common = { gaps: gapsOf(dials, from, to), downs, handovers };
   if (!called) return common;
-  const { calls, added } = await page.evaluate(() => ({
+  const { calls, added, reappeared } = await page.evaluate(() => ({
     calls: window.bench.calls,
+    reappeared: window.bench.reappeared,
     added: window.bench.added,
   }));
   const keys = calls.filter(({ kind }) => kind === 'count').map(({ id }) => id);
   return {
     ...common,
+    reappeared,
     calls: accountOf(calls, added, await serverCounters(cluster, keys)),
     exact: await sameDocuments(page, JSON.stringify(await serverTodos(cluster))),
   };
@@ -166,6 +171,7 @@ function rowOf(fault: string, client: string, drains: number, pages: readonly Pa
     doubled: ofCalls('doubled'),
     failed: ofCalls('failed'),
     'ran twice': ofCalls('ranTwice'),
+    reappeared: pages[0]?.calls && sum(({ reappeared = 0 }) => reappeared),
     'slowest call':
       pages[0]?.calls && Math.round(Math.max(...pages.map(({ calls }) => calls?.slowestMs ?? 0))),
     'documents exact': pages[0]?.exact === undefined ? undefined : pages.every(({ exact }) => exact),
