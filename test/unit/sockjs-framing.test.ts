@@ -65,6 +65,8 @@ describe('a frame', () => {
     [null],
     [7],
     [['o']],
+    [['a[]']],
+    [Buffer.from('a[]')],
     [new TextEncoder().encode('o')],
     [new ArrayBuffer(1)],
   ])('%j is malformed', (data) => {

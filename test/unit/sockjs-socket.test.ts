@@ -221,6 +221,13 @@ describe('it ends', () => {
     expect(socket.readyState).toBe(3);
   });
 
+  test('at once, where the socket under it does', () => {
+    wire.says('o');
+    wire.close = () => wire.ends(1000);
+    socket.close();
+    expect([taken(), socket.readyState]).toEqual([['open', 'close 1000  clean'], 3]);
+  });
+
   test('not with a code that script may not use', () => {
     wire.says('o');
     expect(() => socket.close(1002)).toThrow('invalid code');
