@@ -120,8 +120,9 @@ describe('against a sockjs server', () => {
     ws.subscriptions.set('news', 'subscribe');
     await until('served', () => got.length === 1);
     for (const n of [1, 2, 3]) {
+      const down = new Promise((resolve) => ws.once('down', resolve));
       connections.at(-1)!.destroy();
-      await until('the loss is noticed', () => ws.status.name !== 'online');
+      await down;
       ws.send(`sent ${n}`);
       await until('served again', () => got.length === 1 + 2 * n);
     }
