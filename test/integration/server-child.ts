@@ -4,7 +4,10 @@ import type { AddressInfo } from 'node:net';
 import { WebSocketServer } from 'ws';
 import { drain, nodeIdentity } from '../../src/server/index.ts';
 
-const { failing, ...options } = JSON.parse(process.argv[2] ?? '{}') as { failing?: boolean };
+const settings = JSON.parse(process.argv[2] ?? '{}') as { failing?: boolean; handled?: boolean };
+const { failing, handled, ...options } = settings;
+// As apps do that report their errors elsewhere.
+if (handled) process.on('unhandledRejection', (error) => console.log(`reported: ${String(error)}`));
 const server = createServer((_, response) => response.end(leaving.draining ? 'draining' : 'serving'));
 const clients = new WebSocketServer({ server });
 const leaving = drain(server, {

@@ -140,17 +140,22 @@ describe('a node that drains', () => {
     await until('it is cut off', () => unknown.closed);
   });
 
-  it('lets a request under way end', async () => {
+  it('lets a request under way end, and its connection with it', async () => {
     let answering: ServerResponse | undefined;
     const { url, server, webSockets } = await open((_, response) => (answering = response));
+    // Neither end would close it of its own accord.
+    server.keepAliveTimeout = 0;
+    const agent = new Agent({ keepAlive: true });
     const leaving = drain(server, { ...own, clients: webSockets, afterMs: never });
-    const answer = fetch(`${url}/slow`).then((response) => response.text());
+    let heard = '';
+    get(`${url}/slow`, { agent }, (response) => response.on('data', (data) => (heard += String(data))));
     await until('it is under way', () => answering);
     const started = leaving.start();
     await until('no more are accepted', () => !server.listening);
     answering!.end('at last');
-    expect(await answer).toBe('at last');
     await started;
+    await until('the answer', () => heard === 'at last');
+    agent.destroy();
   });
 
   it('cuts off a request that never ends', async () => {

@@ -178,10 +178,15 @@ describe('the spread', () => {
     }
     vi.advanceTimersByTime(1000);
     expect(busy.filter(({ heard }) => heard.length === 2).length).toBeLessThan(1000);
-    // Meanwhile nothing is told twice over.
+    // No second round while the first one goes on.
+    come(2_000);
     vi.advanceTimersByTime(1000);
+    expect(busy.some(({ heard }) => heard.length === 3)).toBe(false);
     await until('all are told', () => busy.every(({ heard }) => heard.length === 2));
     expect(spreads(busy.at(-1)!)).toEqual([0, 50_000]);
+    await vi.advanceTimersByTimeAsync(1000);
+    await until('all are told of the others', () => busy.every(({ heard }) => heard.length === 3));
+    expect(spreads(busy.at(-1)!)).toEqual([0, 50_000, 60_000]);
   });
 });
 

@@ -96,6 +96,13 @@ describe('a process that drains', () => {
     expect(complained()).toContain('no database');
   });
 
+  it('ends with 1 also where errors are caught elsewhere', async () => {
+    const { process: child, said, exit } = await node({ failing: true, handled: true });
+    child.kill('SIGTERM');
+    expect(await exit).toEqual({ code: 1, signal: null });
+    expect(said()).toEqual(['drain', 'drained', 'reported: Error: no database']);
+  });
+
   it('goes on as a process with exit: false', async () => {
     const { process: child, said, exit } = await node({ exit: false, graceMs: 0 });
     child.kill('SIGTERM');

@@ -46,8 +46,8 @@ function startServer(): Promise<{ url: string; close(): void }> {
 }
 
 /**
- * What each consumer does: a plain frame through one entry, an EJSON value through the other, and a look whether both entries
- * have the same core. The WebSocket class comes from outside, as Node 20 has none.
+ * What each consumer does: a plain frame through one entry, an EJSON value through another, a look whether both have the same
+ * core, and SockJS's two functions. The WebSocket class comes from outside, as Node 20 has none.
  */
 const body = `
   const env = { WebSocket: globalThis.testWebSocket };
@@ -60,18 +60,29 @@ const body = `
   const echoed = await client.call('echo', sent);
   const sameCore = client.link instanceof core.FailoverWebSocket;
   client.close();
-  globalThis.testResult = JSON.stringify({ frame, date: echoed instanceof Date && +echoed === 0, sameCore });
+  const { origin } = new URL(sockjs.sockjsUrl('wss://example.org/sockjs'));
+  const framed = typeof sockjs.sockjsWebSocket(env.WebSocket);
+  const date = echoed instanceof Date && +echoed === 0;
+  globalThis.testResult = JSON.stringify({ frame, date, sameCore, origin, framed });
 `;
-const expected = JSON.stringify({ frame: '{"msg":"hello"}', date: true, sameCore: true });
+const expected = JSON.stringify({
+  frame: '{"msg":"hello"}',
+  date: true,
+  sameCore: true,
+  origin: 'wss://example.org',
+  framed: 'function',
+});
 
 const esm = `
   import * as core from 'failover-websocket';
   import * as ddp from 'failover-websocket/ddp';
+  import * as sockjs from 'failover-websocket/sockjs';
   export const done = (async () => { ${body} })();
 `;
 const cjs = `
   const core = require('failover-websocket');
   const ddp = require('failover-websocket/ddp');
+  const sockjs = require('failover-websocket/sockjs');
   module.exports.done = (async () => { ${body} })();
 `;
 
@@ -176,7 +187,7 @@ describe('the package', () => {
     const read = (name: string): Promise<string> =>
       readFile(join(app, 'node_modules/failover-websocket/dist', name), 'utf8');
     expect((await read('server.js')).match(/from ?"[^"]+"/g)).toEqual(['from"node:util"']);
-    expect(await read('failover-websocket.global.js')).not.toContain('service restart');
+    expect(await read('failover-websocket.global.js')).not.toMatch(/service restart|sockjs/i);
   });
 
   it.each([
