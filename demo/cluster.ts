@@ -42,7 +42,8 @@ export interface Cluster {
   readonly controlUrl: string;
   /**
    * Brings a fault upon a node, or repairs it, and resolves when it is in effect: the process is gone (stop, kill), stopped by
-   * the kernel (hang), cut off (blackhole), has told its clients (drain), or serves through its gateway (restart).
+   * the kernel (hang), cut off (blackhole), has begun to drain (it ends when its
+   * clients have gone), or serves through its gateway (restart).
    * `restart` repairs whatever is wrong; a hung process goes on where it was; a node with nothing wrong is stopped and started.
    *
    * @returns when it was delivered, in epoch ms with fractions
