@@ -29,19 +29,32 @@ const require = createRequire(import.meta.url);
  * What of the two built-in libraries is never reached from here. No minifier can know that a method is dead, and they are
  * a fifth of the entry's size; both are pinned to exact versions, and the package and browser tests run what is left.
  */
-const builtIn: Record<string, { file: string; dead: string[] }> = {
+const builtIn: Record<string, { file: string; dead: string[]; skipped: string[]; exports?: string }> = {
   'reconnecting-websocket': {
     // Its TypeScript source, which needs none of the ES5 helpers of its builds.
     file: join(dirname(require.resolve('reconnecting-websocket/package.json')), 'reconnecting-websocket.ts'),
     dead: words(`
       reconnect send dispatchEvent addEventListener removeEventListener onopen onmessage onerror onclose
       retryCount bufferedAmount extensions protocol url readyState CONNECTING CLOSING
-      _debug _handleTimeout
+      _debug _handleTimeout _addListeners _removeListeners _listeners _handleOpen _handleMessage _handleError _handleClose
+      _callEventListener _acceptOpen _disconnect _messageQueue _uptimeTimeout DEFAULT
+      getGlobalWebSocket()
     `),
+    // Its URL is always a function, its class always ours, and it never retries.
+    skipped: [
+      'this._options.startClosed',
+      '!isWebSocket(WebSocket)',
+      'this._retryCount > 0',
+      "typeof urlProvider === 'string'",
+      "typeof url === 'string'",
+    ],
   },
   eventemitter3: {
     file: require.resolve('eventemitter3'),
-    dead: words('eventNames emit listenerCount removeAllListeners addListener'),
+    dead: words('eventNames emit listenerCount removeAllListeners addListener prefixed EventEmitter'),
+    // Without it names are kept with a prefix, as in the engines before 2012 it was made for.
+    skipped: ['Object.create', "'undefined' !== typeof module"],
+    exports: 'EventEmitter',
   },
 };
 
@@ -53,28 +66,45 @@ function slim(): Plugin {
     async transform(code, id) {
       const library = Object.values(builtIn).find(({ file }) => file === id);
       if (!library && !/node_modules.*\.ts$/.test(id)) return null;
-      const { outputText } = ts.transpileModule(without(library?.dead ?? [], code), {
+      // A module of its own scope, so that the minifier sees what is left over.
+      const tail = library?.exports ? `\nexport default ${library.exports};` : '';
+      const { outputText } = ts.transpileModule((library ? without(library, code) : code) + tail, {
         compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext },
       });
       const slimmed = await minify(outputText, {
-        module: id.endsWith('.ts'),
+        module: true,
         mangle: { properties: { regex: /^_(?!_)/ } },
+        // Its licence stands whole in dist/LICENSES.txt.
+        format: { comments: false },
       });
       return { code: slimmed.code!, map: { mappings: '' } };
     },
   };
 }
 
-/** The source without the class members, prototype methods and calls of the given names. */
-function without(dead: string[], code: string): string {
-  const cuts: ts.Node[] = [];
+/**
+ * The source without the members, calls and constants of the given names, and without the defaults
+ * of a dead constant: each option that has one is passed. And without the `if`s whose condition is to be skipped.
+ */
+function without({ dead, skipped }: { dead: string[]; skipped: string[] }, code: string): string {
+  const cuts: { pos: number; end: number }[] = [];
   const visit = (node: ts.Node): void => {
+    if (
+      ts.isBindingElement(node) &&
+      node.initializer &&
+      dead.includes(node.initializer.getText().split('.')[0]!)
+    )
+      return void cuts.push({ pos: node.name.end, end: node.initializer.end });
+    if (ts.isIfStatement(node) && skipped.includes(node.expression.getText())) return void cuts.push(node);
     const { expression } = ts.isExpressionStatement(node) ? node : {};
     const called = expression && ts.isCallExpression(expression) ? expression.expression : undefined;
     const assigned = expression && ts.isBinaryExpression(expression) ? expression.left : undefined;
-    const name = ts.isClassElement(node)
-      ? node.name
-      : (memberName(called, 'this') ?? memberName(assigned, '.prototype'));
+    const name =
+      ts.isVariableStatement(node) && ts.isSourceFile(node.parent)
+        ? node.declarationList.declarations[0]!.name
+        : ts.isClassElement(node)
+          ? node.name
+          : (memberName(called, 'this') ?? memberName(assigned, ''));
     if (name && dead.includes(name.getText())) cuts.push(node);
     else ts.forEachChild(node, visit);
   };
@@ -97,6 +127,10 @@ const internal = words(`
   failedAt failuresInRow fastFailures firstHeardAt freeAbandons freshPath handover heardAt lastUrl loopback maxAbandons
   memory openTimeoutMs openedAt outage overdueAt perConnectionEvents proven released sentAt setBinaryType shaken smoothed
   timeouts tokens unanswered untouchedMs variance wants
+  askOther evidence expectingSince failure handingOver laneFrom leaks lonely failed ended threw current nodeInUse prefer promote promoted
+  quickestMs replay state tookMs
+  connectionTimeout maxEnqueuedMessages maxReconnectionDelay maxRetries minReconnectionDelay minUptime
+  reconnectionDelayGrowFactor
 `);
 /** One of them as a member: after a dot, in a pattern or literal, or before a colon or parenthesis; not as a word in a text. */
 const anyInternal = new RegExp(
@@ -167,11 +201,32 @@ function output(format: 'es' | 'cjs', extension: string): OutputOptions {
   };
 }
 
-const plugins = [slim(), resolve({ browser: true }), commonjs(), esbuild({ target })];
+const plugins = [
+  slim(),
+  resolve({ browser: true }),
+  commonjs({ strictRequires: false }),
+  esbuild({ target }),
+];
+/** The licences of what is built in, whole, beside the code. */
+const licences: Plugin = {
+  name: 'licences',
+  generateBundle() {
+    const texts = Object.keys(builtIn).map((name) => {
+      const folder = dirname(require.resolve(`${name}/package.json`));
+      return `${name}\n\n${readFileSync(join(folder, 'LICENSE'), 'utf8')}`;
+    });
+    this.emitFile({ type: 'asset', fileName: 'LICENSES.txt', source: texts.join('\n\n') });
+  },
+};
 const clean: Plugin = { name: 'clean', buildStart: () => rmSync('dist', { recursive: true, force: true }) };
 
 const config: RollupOptions[] = [
-  { input, external, plugins: [clean, ...plugins], output: [output('es', '.js'), output('cjs', '.cjs')] },
+  {
+    input,
+    external,
+    plugins: [clean, licences, ...plugins],
+    output: [output('es', '.js'), output('cjs', '.cjs')],
+  },
   {
     input: 'src/script.ts',
     plugins,

@@ -39,7 +39,7 @@ export default defineConfig({
     ],
     coverage: {
       provider: 'v8',
-      include: ['src/core/**', 'src/ddp/**'],
+      include: ['src/core/**', 'src/ddp/**', 'src/server/**', 'src/sockjs/**'],
       reporter: [['text', { skipFull: true }], 'json-summary'],
       thresholds: { 'src/core/**': { lines: 95 }, 'src/ddp/**': { lines: 95 } },
     },

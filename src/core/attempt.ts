@@ -1,6 +1,6 @@
 import { connect, type Connection, type ConnectionEnd } from './connection.ts';
 import type { Engine } from './engine.ts';
-import { FailoverError, isFailoverError, show } from './errors.ts';
+import { isFailoverError, show } from './errors.ts';
 import { classifyClose, type Failure, type FailureKind } from './failure.ts';
 import type { Leaks } from './leaks.ts';
 import type { DialContext, ResolvedOptions } from './options.ts';
@@ -25,9 +25,9 @@ export interface Attempt {
   waitedMs: number;
   readonly deadlineMs: number;
   /** A standby that took the place of a dial. */
-  promoted: boolean;
-  where: Where | undefined;
-  connection: Connection | undefined;
+  promoted?: boolean;
+  where?: Where;
+  connection?: Connection;
   /** From now on it has so long, or it has failed. */
   due(ms: number, kind: FailureKind): void;
   /** No deadline any more. */
@@ -40,10 +40,8 @@ export interface AttemptHandlers {
   /** Open and through its handshake. */
   ready(attempt: Attempt): void;
   failed(attempt: Attempt, failure: Failure): void;
-  /** The provider that was asked for fresh credentials refused: the link ends. */
-  refused(error: FailoverError): void;
   /** A provider threw. */
-  threw(callback: string, error: unknown): void;
+  unanswered(attempt: Attempt, cause: DialContext['cause'], error: unknown): void;
   /** See ConnectionHandlers. */
   heard(connection: Connection, data: unknown): boolean;
   frame(connection: Connection, event: MessageEvent): void;
@@ -75,9 +73,6 @@ export function createAttempts(
       startedAt: decidedAt,
       waitedMs,
       deadlineMs,
-      promoted: false,
-      where,
-      connection: undefined,
       due(ms, kind) {
         env.clearTimeout(timer);
         if (!over) timer = env.setTimeout(() => on.failed(mine, failure(kind)), ms);
@@ -142,13 +137,7 @@ export function createAttempts(
       // Nothing hangs for ever, a provider included.
       mine.due(policy.deadlineCapMs, 'provider');
       asked.then(queue, (error: unknown) => {
-        if (over) return;
-        if (cause === 'unauthorized') {
-          on.refused(new FailoverError('unauthorized', `provider: ${show(error)}`, { cause: error }));
-        } else {
-          on.threw('provider', error);
-          if (!over) on.failed(mine, failure('provider', show(error)));
-        }
+        if (!over) on.unanswered(mine, cause, error);
       });
     } else queue(asked);
     return mine;

@@ -29,12 +29,12 @@ export interface ConnectionEnd {
 export interface Connection extends Liveness {
   readonly where: Where;
   readonly socket: Socket;
-  openedAt: number | undefined;
+  openedAt?: number;
   /** Through its handshake. */
   shaken: boolean;
-  firstHeardAt: number | undefined;
+  firstHeardAt?: number | undefined;
   /** As `identify` or the server's notice named it. */
-  node: string | undefined;
+  node?: string | undefined;
   /** How widely its clients are to spread if it is lost, as it said, ms. */
   spreadMs: number;
   /** What the app subscribed to was sent on it, ahead of its becoming current. */
@@ -42,7 +42,7 @@ export interface Connection extends Liveness {
   /** Frames for the app that came before it was current. */
   readonly held: MessageEvent[];
   /** The ping whose own answer is outstanding, and how many frames of the app went before it. */
-  asked: { readonly at: number; readonly sent: number } | undefined;
+  asked?: { readonly at: number; readonly sent: number } | undefined;
   /** Frames of the app handed to the socket. */
   sent: number;
   /** How many of them an answered ping has proven to have arrived (TCP keeps order). */
@@ -125,17 +125,11 @@ export function connect(
   const connection: Connection = {
     where,
     socket,
-    openedAt: undefined,
     shaken: false,
-    firstHeardAt: undefined,
-    node: undefined,
     spreadMs: 0,
     replayed: false,
     held: [],
     heardAt: env.now(),
-    ping: undefined,
-    expectingSince: undefined,
-    asked: undefined,
     sent: 0,
     confirmed: 0,
     send(frame) {

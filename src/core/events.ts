@@ -44,7 +44,7 @@ export type WarningKind =
 export interface FailoverEvents {
   status: [status: Status];
   /** The link has no usable connection any more. */
-  down: [failure: Failure];
+  down: [why: Failure];
   /** It has one again (or for the first time). */
   up: [info: { readonly first: boolean; readonly node: string | undefined }];
   /** No answer within the RTT-based time; a replacement is being dialled, nothing is lost yet. */

@@ -1,4 +1,4 @@
-import { EventEmitter } from 'eventemitter3';
+import EventEmitter from 'eventemitter3';
 import { FailoverError, show } from './errors.ts';
 import type { FailoverEvents, Stats, Status } from './events.ts';
 import { closeEvent, messageEvent, type CloseDetail } from './dom-events.ts';
@@ -93,7 +93,7 @@ export class FailoverWebSocket extends EventTarget {
     this.#options = resolveOptions(options);
     const { env, queue } = this.#options;
     if (!env.WebSocket) {
-      throw new FailoverError('unsupported', 'env.WebSocket: there is none here, pass one');
+      throw new FailoverError('unsupported', 'env.WebSocket: none here, pass one');
     }
     this.#target = createTarget(url, protocols, env);
     this.#queue = createQueue(queue, (messages, bytes) => this.#emit('overflow', { messages, bytes }));
@@ -293,7 +293,7 @@ export class FailoverWebSocket extends EventTarget {
   #closed(end: CloseDetail): void {
     const discarded = this.#queue.clear();
     if (discarded) {
-      const message = `${discarded} waiting frames discarded`;
+      const message = `${discarded} waiting frames`;
       this.#emit('warning', { kind: 'queue-discarded', message, detail: discarded });
     }
     this.#done = true;

@@ -14,32 +14,30 @@ export interface Leaks {
  * limit. What the storage holds is no more trusted than anything else from outside.
  */
 export function createLeaks(env: Env, { maxAbandons }: Engine): Leaks {
-  const own = new Map<string, readonly number[]>();
-  const key = (host: string) => `failover-websocket:leaks:${host}`;
-  const of = (host: string): readonly number[] => {
-    let shared: unknown;
+  /** For a tab that has no storage. */
+  const own: Record<string, string> = {};
+  const key = (host: string) => `failover-websocket:${host}`;
+  const of = (host: string): number[] => {
     try {
-      shared = JSON.parse(env.storage?.getItem(key(host)) ?? '');
+      const all = JSON.parse(env.storage?.getItem(key(host)) ?? own[host]!) as number[];
+      return all
+        .map((at) => at - env.timeOrigin)
+        .filter((at) => at <= env.now() && env.now() - at < LEAK_MS)
+        .slice(-maxAbandons);
     } catch {
-      // nothing yet, or nothing of ours
+      // Nothing yet, or nothing of ours.
+      return [];
     }
-    const now = env.now();
-    return (
-      Array.isArray(shared) ? shared.map((at) => (at as number) - env.timeOrigin) : (own.get(host) ?? [])
-    )
-      .filter((at) => at <= now && now - at < LEAK_MS)
-      .slice(-maxAbandons);
   };
   return {
     of,
     add(host) {
       if (maxAbandons === Infinity) return;
-      const all = [...of(host), env.now()];
-      own.set(host, all);
+      own[host] = JSON.stringify([...of(host), env.now()].map((at) => env.timeOrigin + at));
       try {
-        env.storage?.setItem(key(host), JSON.stringify(all.map((at) => env.timeOrigin + at)));
+        env.storage?.setItem(key(host), own[host]);
       } catch {
-        // Full, or forbidden: this tab knows at least of its own.
+        // Full, or forbidden.
       }
     },
   };

@@ -1,7 +1,7 @@
 import { classify, createAttempts, failure, type Attempt } from './attempt.ts';
 import type { Connection, ConnectionEnd } from './connection.ts';
 import { engineOf } from './engine.ts';
-import { show } from './errors.ts';
+import { FailoverError, show } from './errors.ts';
 import type { FailoverEvents, Stats, WarningKind } from './events.ts';
 import type { Failure, FailureKind } from './failure.ts';
 import { createHeart } from './heart.ts';
@@ -93,6 +93,8 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
   /** A dial to another address beside that one. */
   let rival: Attempt | undefined;
   let racing: unknown;
+  /** Dials that are not needed any more, and end when they open or fail. */
+  const forgotten = new Set<Attempt>();
   /** The connection before this one, while what it still says is wanted. */
   let old: { readonly connection: Connection; readonly to: Leaving; timer: unknown } | undefined;
   let story: Story | undefined;
@@ -110,7 +112,7 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
     current: () => (finish ? undefined : current),
     silent: (silentMs) => dispatch({ type: 'silent', failure: failure('silent'), silentMs }),
     off() {
-      warn('heartbeat-unanswered', 'never answered: switched off');
+      warn('heartbeat-unanswered', 'never answered');
       dispatch({ type: 'alive' });
     },
     guard,
@@ -123,7 +125,7 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
     env.page.on('active', () => heart.touched() && wake()),
     env.page.on('offline', () => dispatch({ type: 'offline' })),
     // A clean end keeps the page fit for the back/forward cache, and leaves no ghost on the server.
-    env.page.on('hide', () => (dispatch({ type: 'hide', failure: failure('suspended') }), standby.stop())),
+    env.page.on('hide', () => (dispatch({ type: 'hide', failure: failure('suspended') }), endOthers())),
     env.page.on('restored', () => (dispatch({ type: 'lost', failure: failure('suspended') }), wake())),
   ];
 
@@ -133,8 +135,15 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
     failed,
     heard,
     frame,
-    threw,
-    refused: (error) => dispatch({ type: 'end', error }),
+    unanswered(mine, asked, cause) {
+      // Only the provider that was asked for fresh credentials may end the link.
+      if (asked === 'unauthorized') {
+        const error = new FailoverError(asked, `provider: ${show(cause)}`, { cause });
+        return dispatch({ type: 'end', error });
+      }
+      threw('provider', cause);
+      failed(mine, failure('provider', show(cause)));
+    },
     ended(mine, connection, end) {
       if (connection === old?.connection) return leave();
       if (connection !== current) return failed(mine, classify(connection, end));
@@ -313,6 +322,7 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
 
   /** Open and through its handshake. Beside a connection that still serves it takes over only when it has answered. */
   function ready(mine: Attempt): void {
+    if (forgotten.delete(mine)) return mine.end();
     if (mine === standby.attempt) return standby.heard();
     const connection = mine.connection!;
     const { name } = machine.state;
@@ -335,10 +345,11 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
   }
 
   function failed(mine: Attempt, why: Failure): void {
+    if (forgotten.delete(mine)) return mine.end();
     if (mine === standby.attempt) return standby.failed();
     // Opened, and silent since.
     if (why.kind === 'timeout' && mine.connection?.openedAt !== undefined) heart.unanswered();
-    // Nobody wants it any more, now that the heartbeat is off.
+    // Nobody wants it any more: the heartbeat is off, or a listener closed the link.
     if (mine !== attempt && mine !== rival) return;
     counts.dialFailures += 1;
     target.failed(mine.where);
@@ -363,7 +374,9 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
     if (mine === attempt) attempt = undefined;
     else rival = undefined;
     env.clearTimeout(racing);
-    mine.end();
+    // Where the engine would leak it, one that is not needed may open first: it is only forgotten.
+    if (outcome !== 'cancelled' || engine.maxAbandons === Infinity) mine.end();
+    else forgotten.add(mine);
     emit('attempt', record(mine, outcome));
   }
 
@@ -540,10 +553,17 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
     current?.socket.close(code, reason);
   }
 
+  /** Connections that are none of the app's yet. */
+  function endOthers(): void {
+    standby.stop();
+    for (const one of forgotten) one.end();
+    forgotten.clear();
+  }
+
   function dispose(): void {
     heart.stop();
-    standby.stop();
     leave();
+    endOthers();
     probing?.abort();
     dialler.dispose();
     for (const off of unlisten) off();

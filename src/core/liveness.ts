@@ -25,9 +25,9 @@ export interface Liveness {
   /** Last inbound frame of any kind, or the opening. */
   heardAt: number;
   /** The ping after which nothing was heard yet, if one is out. */
-  ping: { readonly overdueAt: number } | undefined;
+  ping?: { readonly overdueAt: number } | undefined;
   /** When the first frame was sent after which nothing was heard yet. */
-  expectingSince: number | undefined;
+  expectingSince?: number | undefined;
 }
 
 export type Verdict =

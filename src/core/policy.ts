@@ -19,11 +19,11 @@ export interface Outage {
   /** Dials that were still hanging at their deadline. */
   readonly timeouts: number;
   /** How the last dial failed. */
-  readonly last: Failure | undefined;
+  readonly last?: Failure;
   /** Spread the server asked for, when it announced that it goes away or ahead of time, ms. */
   readonly announcedSpreadMs: number;
   /** What the last probe said, and how long its server asks to stay away, ms. */
-  readonly evidence: Evidence | undefined;
+  readonly evidence?: Evidence;
 }
 
 /** It speaks of another connection than the dials': it changes pace and patience, and ends nothing. */
@@ -39,9 +39,7 @@ export const newOutage = (since: number, cause: Failure | undefined, announcedSp
   laneFrom: 0,
   fastFailures: 0,
   timeouts: 0,
-  last: undefined,
   announcedSpreadMs,
-  evidence: undefined,
 });
 
 /** What outlasts an outage: what connecting has cost here, what the engine remembers, what may still be dialled. */

@@ -17,11 +17,11 @@ export function classifyStatus(status: number, hasRetryAfter: boolean): ProbeVer
 
 /** Where to look, in words for people. */
 const ADVICE: Readonly<Record<ProbeVerdict, string>> = {
-  gateway: 'a gateway answers, no app behind it',
+  gateway: 'a gateway without an app',
   overloaded: 'come back later',
   unauthorized: 'log in again?',
-  'not-found': 'wrong path, or a proxy does not know the host',
-  healthy: 'an app answers: is Upgrade stripped on the way?',
+  'not-found': 'wrong path, or host unknown there',
+  healthy: 'an app answers: is Upgrade stripped?',
   redirected: 'wrong URL, or log in again?',
   unreachable: 'refused, reset, DNS or TLS',
   offline: 'no network',
@@ -37,16 +37,13 @@ const MAX_RETRY_AFTER_MS = 600_000;
  */
 const REFUSED_BY_BROWSER_MS = 10;
 
-/**
- * Retry-After (RFC 9110 10.2.3) in ms: seconds, or a date, reckoned from the server's own clock where script sees that.
- * NaN if there is none that makes sense.
- */
+/** Retry-After (RFC 9110 10.2.3) in ms: seconds, or a date. NaN if there is none that makes sense. */
 export function retryAfter(headers: Headers, unixNow: number): number {
-  const [wanted, date] = ['retry-after', 'date'].map((name) => String(headers.get(name))) as [string, string];
+  const wanted = headers.get('retry-after') ?? '';
   const ms = /^\d+$/.test(wanted)
     ? Number(wanted) * 1_000
     : // Engines parse more than HTTP dates, "soon 5" for one.
-      Date.parse(/^\w+, \d.* GMT$/.test(wanted) ? wanted : '') - (Date.parse(date) || unixNow);
+      Date.parse(/^\w+, \d.* GMT$/.test(wanted) ? wanted : '') - unixNow;
   return Math.min(Math.max(ms, 0), MAX_RETRY_AFTER_MS);
 }
 

@@ -61,7 +61,7 @@ export function createQueue(
         overflowed(1, size);
         throw new FailoverError(
           'overflow',
-          `send: ${size} bytes refused, ${frames.length} of ${maxMessages} messages and ${bytes} of ${maxBytes} bytes wait`,
+          `send: ${size} bytes refused, ${frames.length}/${maxMessages} messages, ${bytes}/${maxBytes} bytes wait`,
         );
       }
       while (!fits()) remove(1);

@@ -153,7 +153,7 @@ function checkProtocols(protocols: unknown): void {
       !/^[!#$%&'*+\-.^_`|~\w]+$/.test(protocol) ||
       list.indexOf(protocol) < i
     ) {
-      throw syntaxError(`protocols: ${show(protocol)} is no subprotocol name or stands twice`);
+      throw syntaxError(`protocols: ${show(protocol)} is no subprotocol, or twice`);
     }
   });
 }

@@ -68,7 +68,7 @@ export class Session<Link extends DdpLink> implements Wire {
   /** @throws RangeError for a bad option, and whatever `dial` throws */
   constructor(options: DDPOptions, emit: Emit, dial: (options: FailoverOptions) => Link) {
     const { quiescenceTimeoutMs = 10_000, callTimeoutMs = 60_000, ...rest } = options;
-    const { env, queue, handshake } = resolveOptions(rest);
+    const { env, queue, handshake } = resolveOptions({ serverNotices: true, ...rest });
     checkTimeout('quiescenceTimeoutMs', quiescenceTimeoutMs);
     checkTimeout('callTimeoutMs', callTimeoutMs, Infinity);
     this.#env = env;

@@ -119,7 +119,7 @@ for (const name of browserNames) {
             });
           }),
       );
-      expect(JSON.parse(String(frame))).toHaveProperty('node');
+      expect(JSON.parse(String(frame))).toMatchObject({ msg: 'node' });
       expect(await todo.page.evaluate(() => window.violations)).toEqual([]);
       expect(todo.problems).toEqual([]);
       await todo.close();

@@ -9,8 +9,8 @@ import { rollup } from 'rollup';
 import { minify } from 'terser';
 
 const budgets = [
-  { name: '.', entries: ['index'], bytes: 12 * 1024 },
-  { name: '. + ./ddp', entries: ['index', 'ddp'], bytes: 21 * 1024 },
+  { name: '.', entries: ['index'], bytes: 14 * 1024 },
+  { name: '. + ./ddp', entries: ['index', 'ddp'], bytes: 24 * 1024 },
 ];
 
 async function bundle(entries: readonly string[], external: string[] = []): Promise<number> {

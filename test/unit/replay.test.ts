@@ -84,7 +84,7 @@ describe('the queue', () => {
     const push = () => of.push(refused);
     expect(push).toThrow(expect.objectContaining({ name: 'FailoverError', kind: 'overflow' }));
     expect(overflows).toEqual([[1, frameBytes(refused)]]);
-    expect(push).toThrow(`${before.length} of `);
+    expect(push).toThrow(`${before.length}/`);
     expect(push).toThrow(`${frameBytes(refused)} bytes refused`);
     expect(drain()).toEqual(before);
   });
