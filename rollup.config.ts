@@ -35,15 +35,16 @@ const builtIn: Record<string, { file: string; dead: string[]; skipped: string[];
     file: join(dirname(require.resolve('reconnecting-websocket/package.json')), 'reconnecting-websocket.ts'),
     dead: words(`
       reconnect send dispatchEvent addEventListener removeEventListener onopen onmessage onerror onclose
-      retryCount bufferedAmount extensions protocol url readyState CONNECTING CLOSING
+      retryCount bufferedAmount extensions protocol url readyState CONNECTING OPEN CLOSING CLOSED
       _debug _handleTimeout _addListeners _removeListeners _listeners _handleOpen _handleMessage _handleError _handleClose
       _callEventListener _acceptOpen _disconnect _messageQueue _uptimeTimeout DEFAULT
       getGlobalWebSocket()
     `),
-    // Its URL is always a function, its class always ours, and it never retries.
+    // Its URL is always a function, its class always ours, it never retries, and a closed socket may be closed again.
     skipped: [
       'this._options.startClosed',
       '!isWebSocket(WebSocket)',
+      'this._ws.readyState === this.CLOSED',
       'this._retryCount > 0',
       "typeof urlProvider === 'string'",
       "typeof url === 'string'",
@@ -127,7 +128,7 @@ const internal = words(`
   failedAt failuresInRow fastFailures firstHeardAt freeAbandons freshPath handover heardAt lastUrl loopback maxAbandons
   memory openTimeoutMs openedAt outage overdueAt perConnectionEvents proven released sentAt setBinaryType shaken smoothed
   timeouts tokens unanswered untouchedMs variance wants
-  askOther evidence expectingSince failure handingOver laneFrom leaks lonely failed ended threw current nodeInUse prefer promote promoted
+  askOther evidence expectingSince failure handingOver laneFrom held keep last ping leaks lonely failed ended threw current nodeInUse prefer promote promoted
   quickestMs replay state tookMs
   connectionTimeout maxEnqueuedMessages maxReconnectionDelay maxRetries minReconnectionDelay minUptime
   reconnectionDelayGrowFactor

@@ -95,7 +95,12 @@ export function createAttempts(
       if (over || mine.connection) return;
       mine.startedAt = env.now();
       mine.waitedMs = waitedMs + mine.startedAt - decidedAt;
-      mine.due(deadlineMs, 'timeout');
+      // Counted now: other tabs may have left some while this one waited for its turn.
+      const leaked = leaks.of(mine.where!.host).length;
+      if (leaked >= engine.maxAbandons) return mine.due(0, 'timeout');
+      // From here on only the engine itself may give up.
+      const patient = leaked >= engine.freeAbandons && engine.openTimeoutMs * 1.25;
+      mine.due(Math.max(deadlineMs, +patient), 'timeout');
       const connection: Connection = (mine.connection = connect(dialler, mine.where!, options, {
         opened() {
           release();
@@ -118,9 +123,12 @@ export function createAttempts(
       if (over) return;
       mine.where = at;
       if (!env.locks) return go();
-      // A tab that was frozen while it held the lock does not hold us for longer than this.
+      // A tab that was frozen while it held the lock does not hold us for longer than this. Where abandoned handshakes leak,
+      // no turn is taken: the one before may hang for as long as the engine lets it.
       env.clearTimeout(timer);
-      timer = env.setTimeout(go, Math.max(policy.deadlineCapMs, deadlineMs));
+      if (engine.maxAbandons === Infinity)
+        timer = env.setTimeout(go, Math.max(policy.deadlineCapMs, deadlineMs));
+      else mine.due(60_000, 'timeout');
       env.locks
         .request(`failover-websocket:${at.host}`, { signal: abort.signal }, () => {
           if (over || mine.connection) return;

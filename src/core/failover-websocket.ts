@@ -251,11 +251,11 @@ export class FailoverWebSocket extends EventTarget {
   }
 
   #adopted(handover: boolean): number {
+    // Whatever is sent or set from here on waits for its turn.
+    this.#opened = false;
     if (handover && this.#perConnection) this.#dispatchClose({ code: 1000, reason: '', wasClean: true });
     const current = this.#link.current();
-    if (!current) return 0;
-    // What an entry sends or sets while it is asked has to wait for its turn.
-    this.#opened = false;
+    if (!current || !this.#link.usable()) return 0;
     this.#replayed = this.subscriptions.size;
     if (current.replayed) this.#sendUnsent();
     else {
@@ -279,7 +279,8 @@ export class FailoverWebSocket extends EventTarget {
 
   #sendUnsent(): void {
     for (const key of this.#unsent) this.#sendEntry(key);
-    this.#unsent.clear();
+    // A replacement that was told of the rest already has yet to hear of these.
+    if (!this.#link.handingOver()) this.#unsent.clear();
   }
 
   #sendEntry(key: unknown, send = this.#link.send): void {
@@ -315,14 +316,17 @@ export class FailoverWebSocket extends EventTarget {
 
   /** As eventemitter3 emits, except that a listener that throws does not keep the event from those after it. */
   #emit<E extends keyof FailoverEvents>(event: E, ...args: FailoverEvents[E]): void {
-    this.#options.log?.(LEVELS[event] ?? 'info', event, args[0]);
-    for (const listener of this.#emitter.listeners(event)) {
-      this.#emitter.off(event, listener, undefined, true); // if it was registered by `once`
+    const guard = (call: () => void) => {
       try {
-        (listener as Listener<E>)(...args);
+        call();
       } catch (error) {
         this.#options.env.reportError(error);
       }
+    };
+    guard(() => this.#options.log?.(LEVELS[event] ?? 'info', event, args[0]));
+    for (const listener of this.#emitter.listeners(event)) {
+      this.#emitter.off(event, listener, undefined, true); // if it was registered by `once`
+      guard(() => (listener as Listener<E>)(...args));
     }
   }
 }

@@ -155,12 +155,12 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
 
   const standby = createStandby(env, policy, {
     dial(number) {
-      if (!spare()) return undefined;
+      if (leaks.of(target.host).length >= engine.freeAbandons || !spare()) return undefined;
       counts.dials += 1;
       return start({ attempt: number, cause: undefined, deadlineMs: policy.deadlineCapMs, waitedMs: 0 });
     },
     nodeInUse: () =>
-      options.standby && !finish && machine.state.name === 'online' && !machine.state.outage
+      options.standby && isOnline() && machine.state.name === 'online' && !machine.state.outage
         ? current?.node
         : undefined,
     ping({ connection }) {
@@ -170,6 +170,8 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
     lonely: (tries) => warn('standby', `no other node in ${tries} tries`),
     changed: hooks.changed,
   });
+
+  const isOnline = () => env.page.online() || target.loopback;
 
   function wake(): void {
     dispatch({ type: 'wake' });
@@ -219,7 +221,7 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
       leaks: leaks.of(target.host),
       rtt: heart.rtt,
       policy,
-      online: env.page.online() || target.loopback,
+      online: isOnline(),
       hedge: options.hedge,
       standby: standby.node !== undefined,
       spreadMs: current?.spreadMs ?? 0,
@@ -303,7 +305,9 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
   function dial({ promote, ...plan }: Extract<Effect, { do: 'dial' }>): void {
     if (promote) {
       const mine = (attempt = standby.take());
-      Object.assign(mine, { promoted: true, startedAt: env.now(), waitedMs: plan.waitedMs });
+      const { waitedMs, deadlineMs } = plan;
+      Object.assign(mine, { promoted: true, startedAt: env.now(), waitedMs, deadlineMs });
+      mine.due(deadlineMs, 'timeout');
       // It has to answer now, not some time ago.
       mine.connection!.firstHeardAt = undefined;
       return ready(mine);
@@ -335,7 +339,8 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
       const tookMs = mine.promoted ? undefined : connection.openedAt! - mine.startedAt;
       return dispatch({ type: 'opened', proven, tookMs });
     }
-    if (connection.ping) return;
+    // Asked already: frames that are no answer neither renew the deadline nor the question.
+    if (connection.ping ?? connection.asked) return;
     mine.due(mine.deadlineMs, 'timeout');
     if (gently && !connection.replayed) {
       connection.replayed = true;
@@ -356,7 +361,7 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
     const other = mine === rival ? attempt : rival;
     giveUp(mine, why.kind);
     // The race goes on with one.
-    if (other) attempt = other;
+    if (other) [attempt, rival] = [other, undefined];
     else dispatch({ type: 'failed', failure: why });
   }
 

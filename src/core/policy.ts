@@ -166,15 +166,13 @@ export function nextDeadline(
   context: PaceContext,
 ): number {
   const { deadlineFloorMs: floor, deadlineCapMs: cap } = policy;
-  const { engine, freshPath, now, rtt, leaks } = context;
+  const { engine, freshPath, now, rtt } = context;
   const added = engine.addedDelayMs({
     failures: recent(memory.failedAt, now).length,
     opens: recent(memory.openedAt, now).length,
     failuresInRow: memory.failuresInRow,
     freshPath,
   });
-  // From here on only the engine itself may give up.
-  if (leaks.length >= engine.freeAbandons) return engine.openTimeoutMs * 1.25 + added;
   const hole = outage.timeouts > 0 && outage.evidence?.verdict === 'healthy';
   if (outage.fastFailures > 0 && !hole) return cap + added;
   const known = memory.connect;

@@ -106,6 +106,5 @@ export async function probe(
     return report(failed ? 'unreachable' : 'unknown');
   } finally {
     env.clearTimeout(timer);
-    signal.removeEventListener('abort', abort);
   }
 }

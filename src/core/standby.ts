@@ -125,6 +125,7 @@ export function createStandby(env: Env, policy: ReconnectPolicy, hooks: StandbyH
     },
     back(unused) {
       attempt = unused;
+      unused.keep();
       warm = true;
       beat();
     },

@@ -200,6 +200,8 @@ export class Session<Link extends DdpLink> implements Wire {
       left: () => {
         if (this.leaving === epoch) this.leaving = 0;
         this.methods.lost(epoch);
+        // A result without its `updated`: what it changed is among the new connection's data.
+        this.#quiescence.after(() => this.methods.caughtUp());
         this.#flush();
       },
     };

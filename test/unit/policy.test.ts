@@ -147,19 +147,6 @@ describe('the deadline of a handshake', () => {
       1,
     );
   });
-
-  test('Firefox: after three abandoned handshakes only the engine itself gives up, until the server must have closed one', () => {
-    const firefox = { engine: FIREFOX, freshPath: true };
-    const two = { ...firefox, leaks: [0, 0] };
-    const three = { ...firefox, leaks: [0, 0, 0] };
-    expect(nextDeadline(balanced, outage(), memory(), at(1, two))).toBe(2_500);
-    // Firefox's own limit is 20 s.
-    expect(nextDeadline(balanced, outage(), memory(), at(1, three))).toBe(25_000);
-    expect(nextDeadline(balanced, outage(), memory(), at(1, { ...three, engine: CHROMIUM }))).toBeCloseTo(
-      2_500.15,
-      1,
-    );
-  });
 });
 
 test('Firefox: with five abandoned handshakes nothing is dialled until the server must have closed the first', () => {
