@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { FailoverWebSocket } from '../../src/core/failover-websocket.ts';
 import type { FailoverOptions } from '../../src/core/options.ts';
 import { accepts, hangs, heartbeat, opensMute, refuses, sequence, World } from '../support/world.ts';
 import type { Behaviour, FakeSocket } from '../support/world.ts';
@@ -222,6 +223,60 @@ describe('from a node that serves to one that answers', () => {
     expect(world.log.filter((line) => /^\d+ (down|open)/.test(line))).toHaveLength(2);
   });
 
+  test('what it is told while the old one is suspect reaches the new one too, although the old one answers after all', async () => {
+    world.behaviour = sequence(serves('old'), slow('new', 230));
+    const { ws, old } = await start();
+    old.stallMs = 330;
+    await world.pass(250);
+    ws.reconnect();
+    await world.pass(110);
+    // Replayed at 1330; suspect since 1350; the old one answers at 1470, the new one at 1600.
+    expect(ws.status.name).toBe('suspect');
+    ws.subscriptions.set('c', 'sub c');
+    await world.pass(150);
+    expect([ws.status.name, said(old)]).toEqual(['online', ['sub a', 'sub b', 'sub c']]);
+    await world.pass(500);
+    expect(said(world.sockets[1])).toEqual(['sub a', 'sub b', 'sub c']);
+    expect(ws.stats()).toMatchObject({ dials: 2, failovers: 1, suspicions: 1 });
+  });
+
+  test('a new one that says much, but does not answer, is asked once and given up at its deadline', async () => {
+    world.behaviour = sequence(
+      serves('old'),
+      accepts({ greeting: 'hello', reply: () => 'unknown message' }),
+      (socket) => {
+        opensMute()(socket);
+        for (let ms = 90; ms < 2_000; ms += 10) socket.serverSends('tick', ms);
+      },
+      serves('new'),
+    );
+    const { ws } = await start();
+    ws.reconnect();
+    await world.pass(3_000);
+    expect(
+      world.sockets.map(({ received }) => received.filter((frame) => frame === 'ping').length).slice(1, 3),
+    ).toEqual([1, 1]);
+    expect(since(1_000).filter((line) => /dial|attempt/.test(line))).toEqual([
+      '1000 dial 2',
+      '1380 attempt timeout',
+      '1380 dial 3',
+      '1760 attempt timeout',
+      '1760 dial 4',
+      '1880 attempt open',
+    ]);
+    expect(ws.stats().rttMs).toBe(40);
+  });
+
+  test('a new one that greets measures the round trip as it is', async () => {
+    world.behaviour = sequence(serves('old'), serves('new', { greeting: 'hello' }));
+    const { ws } = await start();
+    ws.reconnect();
+    await world.pass(150);
+    expect(ws.stats().rttMs).toBe(40);
+    // With the replay, and when it is current.
+    expect(world.sockets[1]!.received).toEqual(['sub a', 'sub b', 'ping', 'ping']);
+  });
+
   test('a second notice, and `reconnect()`, while the new one is dialled or waited for change nothing', async () => {
     world.behaviour = sequence(serves('old'), slow('new', 200));
     const { ws, old } = await start();
@@ -387,6 +442,36 @@ describe('events per connection', () => {
       '1200 close 1006',
       '1285 open',
     ]);
+  });
+
+  test.each<[string, FailoverOptions, (ws: FailoverWebSocket, old: FakeSocket) => void]>([
+    ['reconnect()', {}, (ws) => ws.reconnect()],
+    ['reconnect() without a heartbeat', { heartbeat: false }, (ws) => ws.reconnect()],
+    ['a hang', {}, (_, old) => (old.vanished = true)],
+  ])('%s: what a `close` listener sends and sets has its turn, once', async (_, options, moves) => {
+    const { ws, old } = await start({ events: 'per-connection', ...options });
+    ws.addEventListener('close', () => {
+      world.say(`readyState ${ws.readyState}`);
+      ws.send('from close');
+      ws.subscriptions.set('c', 'sub c');
+    });
+    ws.addEventListener('open', () => ws.send('greeting'));
+    moves(ws, old);
+    await world.pass(1_000);
+    expect(said(world.sockets[1])).toEqual(['sub a', 'sub b', 'sub c', 'greeting', 'from close']);
+    expect(world.log.join()).toContain('readyState 0');
+  });
+
+  test.each<[string, FailoverOptions]>([
+    ['', {}],
+    [', without a heartbeat', { heartbeat: false }],
+  ])('a `close` listener that closes the link: no `open` any more%s', async (_, options) => {
+    const { ws } = await start({ events: 'per-connection', ...options });
+    ws.addEventListener('close', () => ws.close());
+    ws.reconnect();
+    await world.pass(3_000);
+    expect(world.log.filter((line) => /^\d+ open/.test(line))).toEqual(['80 open']);
+    expect([ws.readyState, world.left]).toEqual([ws.CLOSED, { timers: 0, listeners: 0, sockets: 0 }]);
   });
 });
 
