@@ -2,31 +2,53 @@
 import { parseArgs } from 'node:util';
 import { ClusterError, startCluster, type Cluster, type ClusterOptions } from './cluster.ts';
 
-const usage = 'usage: npm run demo -- [--port N] [--rtt MS] [--health gateway|app] [--smoke]';
+const usage = 'usage: npm run demo -- [--port N] [--rtt MS] [--health gateway|app] [--smoke] [--help]';
+
+const help = `${usage}
+
+Two app nodes behind a balancer, a todo app and a control room to break them, all on this machine.
+
+  --port N              of the todo app; the control room takes the next one (4400)
+  --rtt MS              round trip added between clients and nodes, 0 to 2000 (0)
+  --health gateway|app  what the balancer's health check asks; "gateway" leaves a dead app in (gateway)
+  --smoke               one failover in headless Chromium, printed as JSON
+  --help                this text
+
+REDIS_URL=redis://… keeps the todos in Redis.`;
 
 class UsageError extends Error {}
 
-function parse(args: string[]): { options: ClusterOptions; smoke: boolean } {
+/** "--rtt -5" is meant as "--rtt=-5", about which there is a clearer thing to say than that it is ambiguous. */
+const joined = (args: string[]): string[] =>
+  args.flatMap((arg, i) => {
+    const negative = (text = '') => /^-\d/.test(text);
+    if (negative(arg) && args[i - 1]?.startsWith('--')) return [];
+    return negative(args[i + 1]) && arg.startsWith('--') ? [`${arg}=${args[i + 1]}`] : [arg];
+  });
+
+function parse(args: string[]): { options: ClusterOptions; smoke: boolean; help: boolean } {
   let values;
   try {
     ({ values } = parseArgs({
-      args,
+      args: joined(args),
       options: {
         port: { type: 'string' },
         rtt: { type: 'string' },
         health: { type: 'string' },
         smoke: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
       },
     }));
   } catch (error) {
     throw new UsageError((error as Error).message.split('\n')[0]);
   }
-  const { port, rtt, health = 'gateway', smoke } = values;
+  const { port, rtt, health = 'gateway', smoke, help } = values;
   if (health !== 'gateway' && health !== 'app')
     throw new UsageError(`--health must be gateway or app, not "${health}"`);
   const redisUrl = process.env['REDIS_URL'];
   return {
     smoke,
+    help,
     options: {
       port: smoke ? 0 : number('--port', port, 4400, 1, 65_534, /^\d+$/),
       rttMs: number('--rtt', rtt, 0, 0, 2000, /^\d+(\.\d+)?$/),
@@ -56,7 +78,11 @@ const interrupted = new Promise<void>((resolve) => {
 });
 
 async function main(): Promise<number> {
-  const { options, smoke } = parse(process.argv.slice(2));
+  const { options, smoke, help: asked } = parse(process.argv.slice(2));
+  if (asked) {
+    console.log(help);
+    return 0;
+  }
   const starting = startCluster(options);
   const cluster = await Promise.race([starting, interrupted]);
   if (!cluster) {
@@ -88,7 +114,8 @@ try {
     console.error(`${error.message}; ${usage}`);
     process.exitCode = 2;
   } else if (error instanceof ClusterError) {
-    console.error(error.message);
+    const hint = 'The todo app needs one port and the control room the next: choose others with --port N.';
+    console.error(error.kind === 'port' ? `${error.message}. ${hint}` : error.message);
     process.exitCode = 1;
   } else {
     console.error(error);

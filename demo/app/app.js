@@ -2,6 +2,7 @@
  * The todo app: a page without a build. The library comes from its script tag (`window.failover`), the addresses of this
  * deployment from `/config.js` (`window.demoConfig`).
  */
+import { watchJourney } from './journey.js';
 import { movedText, statusBadge } from './status.js';
 import { reportToControlRoom } from './telemetry.js';
 import { todoList } from './list.js';
@@ -25,40 +26,56 @@ function start() {
   const { controlUrl } = window.demoConfig ?? {};
   const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
   const query = new URLSearchParams(location.search);
+  const policy = query.get('policy') ?? 'fast';
+  const standby = query.get('standby') ?? 'off';
   const ddp = new window.failover.DDPClient(`${scheme}://${location.host}/websocket/{attempt}`, {
-    policy: query.get('policy') ?? 'fast',
-    standby: query.get('standby') ?? 'off',
+    policy,
+    standby,
   });
 
   /** What happened on this page, for tests and for the curious. Instants are Unix time (ms). */
   const app = { ddp, loadedAt: now(), statuses: [], reports: [], seen: [] };
   window.app = app;
 
+  const journey = watchJourney(ddp);
   const badge = statusBadge(
     { root: $('badge'), label: $('status-label'), detail: $('status-detail') },
     () => ({
       status: ddp.status,
       rttMs: ddp.link.stats().rttMs,
+      leaving: journey.leaving(),
     }),
   );
-  const telemetry = reportToControlRoom(controlUrl, () => ({
-    status: ddp.status.name,
-    node: ddp.status.node,
-    rttMs: ddp.link.stats().rttMs,
-  }));
-
-  const noteStatus = () => {
+  const telemetry = reportToControlRoom(controlUrl, () => {
     const { status } = ddp;
-    app.statuses.push({ at: now(), name: status.name, node: status.node, status });
+    const { rttMs, suspicions, hedgesCancelled } = ddp.link.stats();
+    const { name, attempt, until } = status;
+    const node = journey.node();
+    return {
+      ...{ status: name, node, rttMs, policy, suspicions, hedgesCancelled, attempt, until },
+      ...{ warm: standby === 'warm', standby: status.standby },
+      ...{ leaving: journey.leaving(), probe: journey.probe() },
+    };
+  });
+
+  const paint = () => {
     badge.update();
     telemetry.send();
   };
+  const noteStatus = () => {
+    const { status } = ddp;
+    app.statuses.push({ at: now(), name: status.name, node: status.node, status });
+    paint();
+  };
   ddp.on('status', noteStatus);
+  ddp.on('drain', paint);
+  ddp.on('probe', paint);
   ddp.on('failover', (report) => {
+    const gapMs = journey.takeGapMs();
     app.reports.push(report);
-    $('moved').textContent = movedText(report);
+    $('moved').textContent = movedText(report, gapMs);
     $('moved').hidden = false;
-    telemetry.send({ report });
+    telemetry.send({ report: { ...report, gapMs } });
   });
   noteStatus();
 

@@ -4,15 +4,19 @@
 const SHOW_AFTER_MS = 300;
 
 /** @returns `label` for the live region, `detail` for what changes too often to be read aloud */
-export function statusText(status, rttMs, now) {
+export function statusText(status, rttMs, now, leaving) {
   switch (status.name) {
-    case 'online':
+    case 'online': {
+      const where = status.node === undefined ? 'Online' : `Online on node ${status.node}`;
+      const standby = status.standby === undefined ? undefined : `standby ${status.standby}`;
+      const rtt = rttMs === undefined ? undefined : `${Math.round(rttMs)} ms`;
       return {
-        label: status.node === undefined ? 'Online' : `Online on node ${status.node}`,
-        detail: rttMs === undefined ? '' : `${Math.round(rttMs)} ms`,
+        label: leaving ? `${where}, which is leaving` : where,
+        detail: [standby, rtt].filter(Boolean).join(' · '),
       };
+    }
     case 'suspect':
-      return { label: 'Not answering, checking…', detail: '' };
+      return { label: 'Not answering, trying another node', detail: '' };
     case 'connecting':
       return status.first && status.attempt < 2
         ? { label: 'Connecting…', detail: '' }
@@ -33,29 +37,40 @@ export function statusText(status, rttMs, now) {
   }
 }
 
-/** The story of a failover in one quiet line. */
-export function movedText({ fromNode, toNode, detectedAfterMs, upAfterMs, replayMs }) {
-  const total = `${Math.round(detectedAfterMs + upAfterMs + replayMs)} ms`;
-  if (toNode === undefined) return `Reconnected in ${total}`;
-  if (fromNode === undefined || fromNode === toNode) return `Reconnected to ${toNode} in ${total}`;
-  return `Moved from ${fromNode} to ${toNode} in ${total}`;
+/**
+ * The story of a failover in one quiet line.
+ *
+ * @param gapMs how long there was no connection at all
+ */
+export function movedText(
+  { cause, fromNode, toNode, detectedAfterMs, upAfterMs, replayMs, attempts },
+  gapMs,
+) {
+  const ms = `${Math.round(detectedAfterMs + upAfterMs + replayMs)} ms`;
+  // One that announced its end was heard until the end; one that fell silent was not.
+  const how = cause === 'drain' && gapMs === 0 ? 'without a gap' : `in ${ms}`;
+  const to = attempts.at(-1)?.standby ? ', to the standby' : '';
+  if (toNode === undefined) return `Reconnected ${how}`;
+  if (fromNode === undefined || fromNode === toNode) return `Reconnected to ${toNode} ${how}`;
+  return `Moved from ${fromNode} to ${toNode} ${how}${to}`;
 }
 
 /**
  * @param elements `root` (gets `data-state` and `data-node`), `label`, `detail`
- * @param read gives the present `{ status, rttMs }`
+ * @param read gives the present `{ status, rttMs, leaving }`
  */
 export function statusBadge({ root, label, detail }, read) {
   let timer;
 
   function paint() {
-    const { status, rttMs } = read();
-    const text = statusText(status, rttMs, Date.now());
+    const { status, rttMs, leaving } = read();
+    const text = statusText(status, rttMs, Date.now(), leaving);
     // A live region reads out every write, also of the same text.
     if (label.textContent !== text.label) label.textContent = text.label;
     if (detail.textContent !== text.detail) detail.textContent = text.detail;
     root.dataset.state = status.name;
     root.dataset.node = status.node ?? '';
+    root.dataset.leaving = String(leaving);
   }
 
   // The round trip and the countdown move on without any event.

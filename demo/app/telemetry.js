@@ -1,27 +1,30 @@
 /** Tells the control room how this page fares. Never in the way of the app: a lost message is a lost message. */
+import { randomId } from './ids.js';
 
 /** The control room forgets a page it has not heard of for 15 s. */
 const EVERY_MS = 5_000;
 
-/** News waits so long for more: during a failover the page has better things to do than to tell of it. */
-const COALESCE_MS = 500;
+/** The first news leaves with the end of the task, so that a link under suspicion is seen while it is; what follows waits so long for more. */
+const COALESCE_MS = 200;
 
 /**
  * @param controlUrl origin of the control room; undefined: nothing is sent
- * @param read gives the present `{ status, node, rttMs }`
+ * @param read gives the present state, as demo/control-room/pages.ts takes it
  */
 export function reportToControlRoom(controlUrl, read) {
   if (controlUrl === undefined) return { send() {} };
-  const id = crypto.randomUUID();
+  const id = randomId();
   const url = new URL('/api/clients', controlUrl).href;
   const reports = [];
   let timer;
+  let flushedAt = -Infinity;
   // Plain text: a JSON content type would cost a preflight per message.
   const body = (more) => JSON.stringify({ id, ...read(), ...more });
   const post = (more) => fetch(url, { method: 'POST', body: body(more), keepalive: true }).catch(() => {});
 
   function flush() {
     timer = undefined;
+    flushedAt = performance.now();
     if (reports.length === 0) post();
     for (const report of reports.splice(0)) post({ report });
   }
@@ -29,7 +32,7 @@ export function reportToControlRoom(controlUrl, read) {
   /** Soon, with whatever else there is by then. */
   function send({ report } = {}) {
     if (report) reports.push(report);
-    timer ??= setTimeout(flush, COALESCE_MS);
+    timer ??= setTimeout(flush, Math.max(0, flushedAt + COALESCE_MS - performance.now()));
   }
 
   setInterval(send, EVERY_MS);

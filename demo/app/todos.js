@@ -4,6 +4,8 @@
  * and nothing is doubled.
  */
 
+import { randomId } from './ids.js';
+
 /** How long a change may wait through an outage before it is shown as failed (it can be tried again then). */
 const WAIT_MS = 10 * 60_000;
 
@@ -56,7 +58,7 @@ export function todoModel(ddp, on) {
 
   return {
     add(text) {
-      const id = crypto.randomUUID();
+      const id = randomId();
       const createdAt = Date.now();
       const change = {
         what: `“${text}” was not saved`,

@@ -8,7 +8,7 @@ import { settings } from './settings.js';
 
 // The balancer listens one port below the control room (demo/main.ts).
 const todoApp = `${location.protocol}//${location.hostname}:${Number(location.port) - 1}/`;
-$('open-app').href = todoApp;
+opener($('opener'), $('open-app'));
 
 const parts = [
   clusterMap($('map')),
@@ -17,6 +17,20 @@ const parts = [
   clientList($('clients'), $('clients-number'), todoApp),
   failoverList($('failovers'), todoApp),
 ];
+
+/** The link to the todo app, with the policy and the standby of the fields beside it. */
+function opener(form, link) {
+  const { policy, standby } = form.elements;
+  const update = () => {
+    const query = new URLSearchParams();
+    if (policy.value !== 'fast') query.set('policy', policy.value); // fast is the todo app's default
+    if (standby.checked) query.set('standby', standby.value);
+    link.href = `${todoApp}${query.size > 0 ? `?${query}` : ''}`;
+  };
+  form.addEventListener('change', update);
+  form.addEventListener('submit', (event) => event.preventDefault());
+  update();
+}
 
 function live(state, text) {
   $('live').dataset.live = state;

@@ -1,6 +1,6 @@
 /** The open todo pages, and the node that serves each. */
 import { h, setText, sync } from './dom.js';
-import { known, ms, plural, shortId, STATUSES } from './words.js';
+import { known, MOVING, ms, plural, shortId, STATUSES } from './words.js';
 
 export function clientList(root, number, todoApp) {
   const rows = new Map();
@@ -14,7 +14,7 @@ export function clientList(root, number, todoApp) {
       h(
         'tr',
         {},
-        ...['Page', 'Status', 'Served by', 'Round trip'].map((name) => h('th', { scope: 'col' }, name)),
+        ...['Page', 'Status', 'Node', 'Standby', 'Round trip'].map((name) => h('th', { scope: 'col' }, name)),
       ),
     ),
     body,
@@ -44,25 +44,52 @@ export function clientList(root, number, todoApp) {
 }
 
 function row(id) {
+  const policy = h('small', {});
   const status = h('span', { class: 'state' });
+  const doing = h('small', {});
   const mark = h('span', { class: 'mark' });
+  const standby = h('span', { class: 'mark' });
   const rtt = h('td', { class: 'figure' });
   return {
     node: h(
       'tr',
       {},
-      h('th', { scope: 'row', title: id }, shortId(id)),
-      h('td', {}, status),
+      h('th', { scope: 'row', title: id }, shortId(id), policy),
+      h('td', {}, status, doing),
       h('td', {}, mark),
+      h('td', {}, standby),
       rtt,
     ),
     update(client) {
-      const { label, tone } = known(STATUSES, client.status);
+      const { label, tone } = client.leaving ? MOVING : known(STATUSES, client.status);
       setText(status, label);
       status.dataset.tone = tone;
-      setText(mark, client.node ?? '–');
-      mark.dataset.node = client.node ?? '';
+      setText(doing, doingNow(client));
+      setText(policy, client.policy ?? '');
+      nodeMark(mark, client.node, '–');
+      nodeMark(standby, client.standby, client.warm ? 'none yet' : 'off');
       setText(rtt, client.rttMs === undefined ? '–' : ms(client.rttMs));
     },
   };
+}
+
+function nodeMark(mark, node, otherwise) {
+  setText(mark, node ?? otherwise);
+  mark.dataset.node = node ?? '';
+}
+
+/** The line below the status: what is under way, or what has been. */
+function doingNow({ status, leaving, attempt, until, probe, hedgesCancelled = 0 }) {
+  const probed = probe === undefined ? '' : ` · probe says ${probe}`;
+  if (leaving) return 'its node leaves: a replacement is dialled beside it';
+  if (status === 'suspect') {
+    return attempt > 0 ? `silent: dial ${attempt} beside it${probed}` : 'silent: a dial beside it is due';
+  }
+  if (status === 'connecting') return `dial ${attempt}${probed}`;
+  if (status === 'waiting') {
+    const left = Math.max(0, Math.ceil((until - Date.now()) / 1000));
+    return `dial ${attempt} in ${left} s${probed}`;
+  }
+  if (status !== 'online' || hedgesCancelled === 0) return '';
+  return `${plural(hedgesCancelled, 'replacement')} not needed: the link had answered after all`;
 }

@@ -1,7 +1,19 @@
 /** The failovers, newest first: each a title, a timeline and its figures as a table. */
 import { $, h, s, setText, sync } from './dom.js';
 import { drawTimeline } from './timeline.js';
-import { CAUSES, ms, outcome, plural, probeWords, readReport, shortId, TONES, totalMs } from './words.js';
+import {
+  CAUSES,
+  helper,
+  ms,
+  outcome,
+  plural,
+  probeText,
+  readReport,
+  seamless,
+  shortId,
+  TONES,
+  totalMs,
+} from './words.js';
 
 /** So many are shown at first: about a screen. */
 const FIRST = 6;
@@ -30,22 +42,26 @@ export function failoverList(root, todoApp) {
   );
   const list = h('div', { class: 'failover-list' });
   root.append(empty, list);
-  $('legend').append(
-    ...[
-      ['silence', 'silence'],
+  const legend = Object.fromEntries(
+    [
+      ['silence', 'silent'],
+      ['kept', 'kept, in case it answers'],
+      ['serving', 'old link serves'],
       ['wait', 'pause before a dial'],
       ...Object.entries(TONES),
       ['probe', 'probe'],
       ['replay', 'replay'],
-    ].map(([tone, label]) =>
+    ].map(([tone, label]) => [
+      tone,
       h(
         'li',
         {},
         s('svg', { class: 'swatch', viewBox: '0 0 14 10', 'aria-hidden': 'true' }, swatch(tone)),
         label,
       ),
-    ),
+    ]),
   );
+  $('legend').append(...Object.values(legend));
   $('more').addEventListener('click', () => {
     all = !all;
     paint();
@@ -71,6 +87,8 @@ export function failoverList(root, todoApp) {
       (_, entry) => item(entry),
     );
     for (const { drawn, redraw } of items.values()) if (!drawn()) redraw();
+    const used = new Set(shown.flatMap(({ report }) => colours(report)));
+    for (const [tone, item] of Object.entries(legend)) item.hidden = !used.has(tone);
   }
 
   return {
@@ -81,6 +99,20 @@ export function failoverList(root, todoApp) {
       paint();
     },
   };
+}
+
+/** What of the legend a timeline uses. */
+function colours(report) {
+  const by = helper(report);
+  return [
+    report.detectedAfterMs >= 1 && 'silence',
+    report.cause === 'silent' && report.gapMs === 0 && 'kept',
+    by === 'handover' && 'serving',
+    report.attempts.some(({ waitedMs }) => waitedMs >= 1) && 'wait',
+    ...report.attempts.map((attempt) => outcome(attempt.outcome, attempt.standby).tone),
+    report.probes.length > 0 && 'probe',
+    report.replayMs > 0 && 'replay',
+  ];
 }
 
 const swatch = (tone) =>
@@ -94,19 +126,37 @@ const swatch = (tone) =>
       });
 
 function summary(failovers) {
-  $('failovers-summary').hidden = failovers.length < 2;
-  const totals = failovers.map(({ report }) => totalMs(report)).sort((x, y) => x - y);
-  const median = totals[Math.floor((totals.length - 1) / 2)] ?? 0;
-  setText(
-    $('failovers-summary'),
-    `Served again after ${ms(median)} in the median, ${ms(totals.at(-1) ?? 0)} at most.`,
-  );
+  const reports = failovers.map(({ report }) => report);
+  const totals = reports
+    .filter((report) => !seamless(report))
+    .map(totalMs)
+    .sort((x, y) => x - y);
+  const moved = reports.length - totals.length;
+  $('failovers-summary').hidden = reports.length < 2;
+  const median = totals[Math.floor((totals.length - 1) / 2)];
+  const served =
+    median === undefined
+      ? ''
+      : `Served again after ${ms(median)} in the median, ${ms(totals.at(-1))} at most. `;
+  setText($('failovers-summary'), `${served}${moved === 0 ? '' : `${plural(moved, 'move')} without a gap.`}`);
 }
+
+const HELPERS = {
+  handover: ['without a gap', 'The old connection served until the replacement was replayed'],
+  standby: ['standby promoted', 'A second connection was open already: no dial was needed'],
+  hedge: [
+    'hedged',
+    'The replacement was dialled while the silent connection was kept, and took over when it answered',
+  ],
+};
 
 function item({ clientId, at, report }) {
   const time = new Date(at);
   const drawing = h('div', { class: 'timeline' });
   const { fromNode, toNode } = report;
+  const by = helper(report);
+  const whole = seamless(report);
+  const lastProbe = report.probes.at(-1);
   const table = h('div', { hidden: 'hidden' });
   const toggle = h('button', { type: 'button', class: 'figures', 'aria-expanded': 'false' }, 'Figures');
   toggle.addEventListener('click', () => {
@@ -124,18 +174,22 @@ function item({ clientId, at, report }) {
       h('span', { class: 'arrow' }, '→'),
       h('span', { class: 'mark', 'data-node': toNode }, toNode || '?'),
       h('span', { class: 'cause' }, CAUSES[report.cause] ?? report.cause),
+      by && h('span', { class: `tag ${by}`, title: HELPERS[by][1] }, HELPERS[by][0]),
     ),
     h(
       'p',
       { class: 'failover-sub' },
       h('time', { datetime: time.toISOString() }, time.toLocaleTimeString()),
       ` · page ${shortId(clientId)} · ${plural(report.attempts.length, 'attempt')}`,
+      lastProbe && ` · probe ${probeText(lastProbe)}`,
     ),
     toggle,
     h(
       'strong',
-      { class: 'total', title: 'From the last sign of life to everything replayed' },
-      ms(totalMs(report)),
+      whole
+        ? { class: 'total whole', title: `Moved within ${ms(totalMs(report))}; never without a connection` }
+        : { class: 'total', title: 'From the last sign of life to everything replayed' },
+      whole ? 'no gap' : ms(totalMs(report)),
     ),
   );
 
@@ -152,27 +206,41 @@ function figures(report) {
   const start = report.startedAt - report.detectedAfterMs;
   const after = (instant) => ms(instant - start);
   const rows = [
-    ['Last sign of life', ms(0), '', ''],
-    ['Noticed', ms(report.detectedAfterMs), '', CAUSES[report.cause] ?? report.cause],
+    ...(report.detectedAfterMs < 1 ? [] : [['Last sign of life', ms(0), '', '']]),
+    [
+      report.cause === 'drain' ? 'Announced' : 'Noticed',
+      ms(report.detectedAfterMs),
+      '',
+      CAUSES[report.cause] ?? report.cause,
+    ],
     ...report.attempts.map((attempt, i) => [
       `Attempt ${i + 1}`,
       after(attempt.startedAt),
       ms(attempt.durationMs),
-      `${outcome(attempt.outcome).label}${attempt.waitedMs >= 1 ? `, waited ${ms(attempt.waitedMs)} before` : ''}`,
+      `${outcome(attempt.outcome, attempt.standby).label}${attempt.waitedMs >= 1 ? `, waited ${ms(attempt.waitedMs)} before` : ''}`,
     ]),
     ...report.probes.map((probe) => [
       'Probe',
       after(probe.startedAt),
       ms(probe.durationMs),
-      `${probeWords[probe.verdict] ?? probe.verdict}${probe.status === undefined ? '' : ` (${probe.status})`}`,
+      probeText(probe),
     ]),
     ['Replacement up', ms(report.detectedAfterMs + report.upAfterMs), '', ''],
     [
       'Served',
       ms(totalMs(report)),
       ms(report.replayMs),
-      `${report.replayed} replayed, ${report.queuedFlushed} queued sent`,
+      [
+        `${report.replayed} replayed`,
+        `${report.queuedFlushed} queued sent`,
+        report.unconfirmedSends > 0 && `${report.unconfirmedSends} unconfirmed`,
+      ]
+        .filter(Boolean)
+        .join(', '),
     ],
+    ...(report.gapMs === undefined
+      ? []
+      : [['Without connection', '', ms(report.gapMs), report.gapMs === 0 ? 'none: handed over' : '']]),
   ];
   return h(
     'div',

@@ -1,6 +1,6 @@
 /** The way of a page's connection, drawn: pages → balancer → gateways → apps, with what each is like now. */
 import { s, setText } from './dom.js';
-import { APP_STATES, known, plural, STATUSES } from './words.js';
+import { APP_STATES, known, MOVING, plural, STATUSES } from './words.js';
 
 /** Boxes as [x, y, width, height] in the unit of the drawing, which is about a CSS pixel at the usual sizes. */
 const WIDE = {
@@ -85,14 +85,16 @@ function mapDrawing(layout) {
         if (way === undefined) continue;
         const { label, tone } = known(APP_STATES, node.app);
         const cut = node.network !== 'ok';
-        way.app.set(
-          node.app === 'running' ? `running · ${plural(node.clients, 'page')}` : label.toLowerCase(),
-          tone,
-        );
-        way.toApp.set(...appEdge(node));
+        const standbys = clients.filter(({ standby }) => standby === node.id).length;
+        way.app.set(node.app === 'running' ? load(node.clients, standbys) : label.toLowerCase(), tone);
+        way.toApp.set(...appEdge(node, standbys));
         way.gateway.set(...gatewayState(node));
         way.toGateway.set(
-          cut ? 'dead' : node.health === 'ejected' ? 'out' : node.flows > 0 ? 'live' : 'idle',
+          cut
+            ? 'dead'
+            : node.health === 'ejected'
+              ? 'out'
+              : traffic(node.flows > 0 && node.clients > 0, standbys),
           cut ? 'vanish' : String(node.flows),
         );
       }
@@ -109,11 +111,18 @@ function gatewayState({ network, health, app }) {
   return ['healthy', 'good'];
 }
 
-function appEdge({ app, clients }) {
+function appEdge({ app, clients }, standbys) {
   if (app === 'stopped') return ['dead', '502'];
   if (app === 'hung') return ['dead', 'silent'];
   if (app === 'draining') return ['out', ''];
-  return [clients > 0 ? 'live' : 'idle', ''];
+  return [traffic(clients > 0, standbys), ''];
+}
+
+const traffic = (busy, standbys) => (busy ? 'live' : standbys > 0 ? 'standby' : 'idle');
+
+function load(pages, standbys) {
+  if (standbys === 0) return `running · ${plural(pages, 'page')}`;
+  return `${plural(pages, 'page')} · ${plural(standbys, 'standby', 'standbys')}`;
 }
 
 const description = ({ nodes, clients }) =>
@@ -177,18 +186,20 @@ function clientDots(clients, [, , width, height]) {
   const shown = clients.slice(0, MAX_DOTS);
   const columns = Math.min(8, shown.length);
   return shown.map((client, i) => {
-    const { label, tone } = known(STATUSES, client.status);
-    const row = Math.floor(i / 8);
+    const { label, tone } = client.leaving ? MOVING : known(STATUSES, client.status);
+    const at = {
+      cx: width / 2 + ((i % 8) - (columns - 1) / 2) * 15,
+      cy: height / 2 + 18 + Math.floor(i / 8) * 14,
+    };
+    const node = client.node === undefined ? '' : ` on ${client.node}`;
+    const standby = client.standby === undefined ? '' : `, standby ${client.standby}`;
     return s(
-      'circle',
-      {
-        cx: width / 2 + ((i % 8) - (columns - 1) / 2) * 13,
-        cy: height / 2 + 18 + row * 12,
-        r: 4.5,
-        'data-node': client.node ?? '',
-        'data-tone': tone,
-      },
-      s('title', {}, `${label}${client.node === undefined ? '' : ` on ${client.node}`}`),
+      'g',
+      {},
+      s('title', {}, `${label}${node}${standby}`),
+      s('circle', { ...at, r: 4, class: 'dot', 'data-node': client.node ?? '', 'data-tone': tone }),
+      // A ring in the colour of the node it would go to.
+      standby === '' ? undefined : s('circle', { ...at, r: 6.5, class: 'ring', 'data-node': client.standby }),
     );
   });
 }

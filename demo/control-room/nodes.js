@@ -36,7 +36,7 @@ const FAULTS = [
   {
     name: 'drain',
     label: 'Drain',
-    does: 'The app announces its end, then exits',
+    does: 'The app announces its end, serves until its pages have moved, then exits',
     refuse: ({ app, network }) =>
       network === 'blackholed'
         ? 'Its announcement could not leave the black-holed node.'

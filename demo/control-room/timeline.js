@@ -3,7 +3,7 @@
  * the last sign of life of the old connection.
  */
 import { s } from './dom.js';
-import { ms, outcome, probeWords, totalMs } from './words.js';
+import { helper, ms, outcome, probeText, totalMs } from './words.js';
 
 const LANE = 22;
 const BAR = 14;
@@ -29,17 +29,8 @@ export function drawTimeline(report, width) {
   const x = (at) => label + (Math.min(end, Math.max(0, at)) / end) * (width - label - right);
 
   const lanes = [
-    report.detectedAfterMs >= 1 && {
-      name: 'Silence',
-      marks: () => [
-        bar(
-          0,
-          report.detectedAfterMs,
-          'silence',
-          `Silent for ${ms(report.detectedAfterMs)} before it was noticed`,
-        ),
-      ],
-    },
+    // A link that ended at once has nothing to show.
+    (report.detectedAfterMs >= 1 || helper(report) === 'handover') && { name: 'Old link', marks: oldLink },
     {
       name: 'Attempts',
       marks: () => attempts.flatMap((attempt, i) => attemptMarks(attempt, i + 1)),
@@ -47,17 +38,15 @@ export function drawTimeline(report, width) {
     probes.length > 0 && {
       name: 'Probes',
       marks: () =>
-        probes.map((probe) => {
-          const words = probeWords[probe.verdict] ?? probe.verdict;
-          const status = probe.status === undefined ? '' : ` (${probe.status})`;
-          return bar(
+        probes.map((probe) =>
+          bar(
             probe.from,
             probe.durationMs,
             'probe',
-            `Probe: ${words}${status} after ${ms(probe.durationMs)}`,
+            `Probe, after ${ms(probe.durationMs)}: ${probeText(probe)}`,
             probe.status,
-          );
-        }),
+          ),
+        ),
     },
     {
       name: 'Replay',
@@ -102,9 +91,25 @@ export function drawTimeline(report, width) {
     );
   }
 
+  function oldLink() {
+    const by = helper(report);
+    const silent = bar(
+      0,
+      report.detectedAfterMs,
+      'silence',
+      `Silent for ${ms(report.detectedAfterMs)} before it was noticed`,
+    );
+    if (by === 'handover') return [bar(0, served, 'serving', 'Serves until the replacement is replayed')];
+    const kept = report.cause === 'silent' && report.gapMs === 0;
+    return [
+      report.detectedAfterMs >= 1 && silent,
+      kept && bar(report.detectedAfterMs, report.upAfterMs, 'kept', 'Kept in case it answers after all'),
+    ].filter(Boolean);
+  }
+
   function attemptMarks(attempt, number) {
-    const { tone, label: words } = outcome(attempt.outcome);
-    const title = `Attempt ${number}: ${words} after ${ms(attempt.durationMs)}, waited ${ms(attempt.waitedMs)} before`;
+    const { tone, label: words } = outcome(attempt.outcome, attempt.standby);
+    const title = `Attempt ${number}: ${words} after ${ms(attempt.durationMs)}; before it ${ms(attempt.waitedMs)} of pacing, spread, or waiting for another tab`;
     const middle = laneTop + LANE / 2;
     const wait = s('line', {
       x1: x(attempt.from - attempt.waitedMs),
@@ -113,7 +118,10 @@ export function drawTimeline(report, width) {
       y2: middle,
       class: 'wait',
     });
-    return [wait, bar(attempt.from, attempt.durationMs, `bar ${tone}`, title, String(number))];
+    return [
+      wait,
+      bar(attempt.from, attempt.durationMs, `bar ${tone}`, title, attempt.standby ? 'S' : String(number)),
+    ];
   }
 
   const content = lanes.flatMap(({ name, marks }) => {
@@ -156,7 +164,7 @@ export function drawTimeline(report, width) {
   /** Vertical marks for the instants that matter, their names kept apart. */
   function flags() {
     const marks = [
-      { at: report.detectedAfterMs, name: 'noticed' },
+      { at: report.detectedAfterMs, name: report.cause === 'drain' ? 'told' : 'noticed' },
       { at: up, name: 'up' },
       { at: served, name: 'served' },
     ];

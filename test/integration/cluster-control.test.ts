@@ -134,6 +134,38 @@ describe('telemetry', () => {
     expect(await cluster.state()).toMatchObject({ clients: [], failovers: [] });
   });
 
+  it('shows what pages say beyond that, as far as it makes sense', async () => {
+    const said = {
+      policy: 'fast',
+      warm: true,
+      standby: 'b',
+      leaving: true,
+      attempt: 2,
+      until: 5,
+      suspicions: 1,
+    };
+    await report({ id: 'v1', status: 'online', node: 'a', ...said });
+    await report({
+      id: 'v2',
+      status: 'waiting',
+      probe: '502: a gateway',
+      attempt: -1,
+      warm: 'yes',
+      made: 'up',
+    });
+    const shown = async () =>
+      ((await (await fetch(`${cluster.controlUrl}/api/state`)).json()) as ClusterState).clients;
+    const [lastSeen, base] = [expect.any(Number) as number, { status: 'online', node: 'a' }];
+    expect(await shown()).toEqual([
+      { id: 'v1', ...base, ...said, lastSeen },
+      { id: 'v2', status: 'waiting', probe: '502: a gateway', lastSeen },
+    ]);
+    // A later word replaces all of it.
+    await report({ id: 'v1', ...base });
+    expect((await shown()).find(({ id }) => id === 'v1')).toEqual({ id: 'v1', ...base, lastSeen });
+    await cluster.reset();
+  });
+
   it.each([
     [{ status: 'online' }, 'id must be a string of 1 to 64 characters, not undefined'],
     [{ id: 'x'.repeat(65), status: 'online' }, 'id must be'],
@@ -209,6 +241,8 @@ it('pushes the state at once, on each change, and at most ten times a second', a
 describe('files', () => {
   it('serves pages under a strict policy, and nothing else of the machine', async () => {
     for (const base of [cluster.url, cluster.controlUrl]) {
+      const shared = await get(base, '/base.css', { host: new URL(base).host });
+      expect(shared).toMatchObject({ status: 200, text: expect.stringContaining('--accent') });
       const page = await get(base, '/', { host: new URL(base).host });
       expect(page).toMatchObject({
         status: 200,

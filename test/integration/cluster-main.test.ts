@@ -87,7 +87,8 @@ it.each([
   await until('the end', () => run.code !== undefined);
   expect([run.code, run.err, run.out]).toEqual([
     1,
-    `port ${port + offset} (of the ${owner}) is in use\n`,
+    `port ${port + offset} (of the ${owner}) is in use. ` +
+      'The todo app needs one port and the control room the next: choose others with --port N.\n',
     '',
   ]);
 });
@@ -95,6 +96,7 @@ it.each([
 it.each([
   [['--port', '0'], '--port must be a number from 1 to 65534, not "0"'],
   [['--rtt=-3'], '--rtt must be a number from 0 to 2000, not "-3"'],
+  [['--rtt', '-5'], '--rtt must be a number from 0 to 2000, not "-5"'],
   [['--health', 'both'], '--health must be gateway or app, not "both"'],
   [['--prot', '1'], "Unknown option '--prot'"],
 ])('refuses %j in one line', async (args, message) => {
@@ -103,4 +105,12 @@ it.each([
   expect(run.err).toContain(message);
   expect(run.err.trimEnd().split('\n')).toHaveLength(1);
   expect([run.code, run.out]).toEqual([2, '']);
+});
+
+it.each(['--help', '-h'])('explains itself with %s', async (flag) => {
+  const run = demo(flag);
+  await until('the end', () => run.code !== undefined);
+  expect([run.code, run.err]).toEqual([0, '']);
+  for (const name of ['--port N', '--rtt MS', '--health gateway|app', '--smoke', 'REDIS_URL'])
+    expect(run.out).toContain(name);
 });
