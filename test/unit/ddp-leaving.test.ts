@@ -506,6 +506,9 @@ describe('under fire', () => {
         else if (id.startsWith('once')) expect([id, runs(id)]).toEqual([id, 1]);
         else expect([id, how[0], runs(id) > 0]).toEqual([id, 'done', true]);
       }
+      // Whatever ran twice, it ran first in the order of the calls.
+      const first = [...new Set(cluster.ran.map((run) => Number(run.match(/\d+/)![0])))];
+      expect(first).toEqual([...first].sort((a, b) => a - b));
       expect(visible(ddp)).toEqual(Object.fromEntries([...cluster.docs].map(([id, { n }]) => [id, n])));
       ddp.close();
       await world.pass(2_000);

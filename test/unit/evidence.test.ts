@@ -242,12 +242,12 @@ describe('an app that answers beside a dial that hangs', () => {
 
   test('before anything hung it shortens nothing: the survivor may be queueing', async () => {
     answers(200);
-    world.behaviour = sequence(accepts(), refuses(), refuses(), accepts({ openAfterMs: 9_000 }));
+    world.behaviour = sequence(accepts(), refuses(), refuses(), refuses(), accepts({ openAfterMs: 9_000 }));
     const ws = world.link({ policy: 'fast' });
     await world.pass(1_000);
     world.last.serverEnds();
     await world.pass(9_500);
-    expect([ws.status.name, world.fetches.length]).toEqual(['online', 1]);
+    expect([ws.status.name, world.fetches.length, dialsAt().length]).toEqual(['online', 2, 5]);
   });
 });
 
