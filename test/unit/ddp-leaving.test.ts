@@ -147,6 +147,17 @@ describe('calls', () => {
     expect(world.left.sockets).toBe(1);
   });
 
+  test('what waits goes with the last answer, although the new one is not exact yet', async () => {
+    const { ddp } = await start([{ methodMs: 300 }, { subMs: 1_000 }]);
+    call(ddp, 'a');
+    ddp.reconnect();
+    await world.pass(200);
+    call(ddp, 'b');
+    // 'a' is answered at 1340.
+    await world.pass(170);
+    expect(sent(world.sockets[1])).toEqual(['connect', 'sub all', 'method b 0']);
+  });
+
   test('with nothing under way the old one is closed when the new one is exact', async () => {
     const { ddp, old } = await start([{}, { subMs: 300 }]);
     ddp.reconnect();

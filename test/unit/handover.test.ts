@@ -428,6 +428,63 @@ describe('where nothing can be asked', () => {
   });
 });
 
+describe('a layer above that wants to hear the old one out', () => {
+  const layered = async (done: Promise<unknown>) => {
+    const calls: string[] = [];
+    world.behaviour = sequence(serves('old'), serves('new'));
+    const { ws, old } = await start({
+      layer: {
+        replayed: () => Promise.resolve(0),
+        leave: () => {
+          calls.push('leave');
+          return {
+            frame: (data) => calls.push(`${Math.round(world.now)} ${String(data)}`),
+            done,
+            left: () => calls.push(`${Math.round(world.now)} left`),
+          };
+        },
+      },
+    });
+    ws.reconnect();
+    await world.pass(200);
+    return { ws, old, calls };
+  };
+  const never = new Promise(() => {});
+
+  test('it gets what the old one says; the app does not; at most for the cap of the deadlines', async () => {
+    const { old, calls } = await layered(never);
+    old.serverSends('late', 0);
+    await world.pass(30_000);
+    expect([calls, old.closedWith?.code]).toEqual([['leave', '1200 late', '11120 left'], 1000]);
+    expect(world.log.join()).not.toContain('message late');
+  });
+
+  test('until it has heard enough', async () => {
+    const { old, calls } = await layered(Promise.resolve());
+    expect([calls, old.closedWith?.code]).toEqual([['leave', '1120 left'], 1000]);
+  });
+
+  test.each<[string, (ws: FailoverWebSocket) => void]>([
+    ['the link is closed', (ws) => ws.close()],
+    ['the page is left', () => world.page('hide')],
+    ['the new one is lost', () => world.sockets[1]!.serverEnds()],
+    ['the old one ends', () => world.sockets[0]!.serverEnds()],
+    ['the old one is left again', (ws) => ws.reconnect()],
+  ])('or %s: once, and nothing is left', async (_, happens) => {
+    const { ws, calls } = await layered(never);
+    happens(ws);
+    await world.pass(150);
+    expect(calls.filter((line) => line.includes('left'))).toHaveLength(1);
+    expect(world.sockets[0]!.readyState).toBeGreaterThanOrEqual(2);
+    ws.close();
+    await world.pass(2_000);
+    expect(calls.filter((line) => line.includes('left'))).toHaveLength(
+      calls.filter((line) => line === 'leave').length,
+    );
+    expect(world.left).toEqual({ timers: 0, listeners: 0, sockets: 0 });
+  });
+});
+
 describe('events per connection', () => {
   test('`close` for the old one, then `open`: pairs', async () => {
     const { ws } = await start({ events: 'per-connection' });

@@ -263,6 +263,16 @@ describe('the page is back', () => {
     expect(ws.status.name).toBe('online');
   });
 
+  test.each(['visible', 'resume', 'online'] as const)('although only `%s` tells of it', async (event) => {
+    const ws = world.link({ policy: 'fast', heartbeat });
+    await world.pass(1_000);
+    world.page('hide');
+    await world.pass(60_000);
+    world.page(event);
+    await world.pass(100);
+    expect([ws.status.name, world.sockets.length]).toEqual(['online', 2]);
+  });
+
   test('without network: it waits for that', async () => {
     const ws = world.link();
     await world.pass(1_000);
