@@ -14,12 +14,14 @@ export interface Leaks {
  * limit. What the storage holds is no more trusted than anything else from outside.
  */
 export function createLeaks(env: Env, { maxAbandons }: Engine): Leaks {
+  /** Not any more once it cannot be written: what it holds then is old. */
+  let { storage } = env;
   /** For a tab that has no storage. */
   const own: Record<string, string> = {};
   const key = (host: string) => `failover-websocket:${host}`;
   const of = (host: string): number[] => {
     try {
-      const all = JSON.parse(env.storage?.getItem(key(host)) ?? own[host]!) as number[];
+      const all = JSON.parse(storage?.getItem(key(host)) ?? own[host]!) as number[];
       return all
         .map((at) => at - env.timeOrigin)
         .filter((at) => at <= env.now() && env.now() - at < LEAK_MS)
@@ -35,9 +37,9 @@ export function createLeaks(env: Env, { maxAbandons }: Engine): Leaks {
       if (maxAbandons === Infinity) return;
       own[host] = JSON.stringify([...of(host), env.now()].map((at) => env.timeOrigin + at));
       try {
-        env.storage?.setItem(key(host), own[host]);
+        storage?.setItem(key(host), own[host]);
       } catch {
-        // Full, or forbidden.
+        storage = undefined;
       }
     },
   };

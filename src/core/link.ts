@@ -159,13 +159,11 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
       counts.dials += 1;
       return start({ attempt: number, cause: undefined, deadlineMs: policy.deadlineCapMs, waitedMs: 0 });
     },
-    nodeInUse: () =>
-      options.standby && isOnline() && machine.state.name === 'online' && !machine.state.outage
-        ? current?.node
-        : undefined,
+    nodeInUse: () => current?.node,
+    idle: () => options.standby && isOnline() && machine.state.name === 'online' && !machine.state.outage,
     ping({ connection }) {
       heart.ping(connection!);
-      return connection!.ping !== undefined;
+      return heart.active;
     },
     lonely: (tries) => warn('standby', `no other node in ${tries} tries`),
     changed: hooks.changed,

@@ -14,9 +14,10 @@ const CAP_FACTOR = 6;
 export interface StandbyHooks {
   /** Dials, out of the same budget as everything else; undefined if that has nothing to spare. */
   dial(number: number): Attempt | undefined;
-  /** The node in use, while there is time and budget for a standby. */
   nodeInUse(): string | undefined;
-  /** Asks for a sign of life; false if there is no message to ask with. */
+  /** All is well: it is time for a standby. */
+  idle(): boolean;
+  /** Asks for a sign of life; false if there is nothing to ask with. */
   ping(attempt: Attempt): boolean;
   /** So many connections led to the node in use, or failed. */
   lonely(tries: number): void;
@@ -70,7 +71,7 @@ export function createStandby(env: Env, policy: ReconnectPolicy, hooks: StandbyH
   const failed = () => {
     const was = warm;
     stop();
-    tries = was ? 0 : tries + 1;
+    tries += 1;
     if (tries === WARN_AFTER) hooks.lonely(tries);
     look();
     if (was) hooks.changed();
@@ -80,22 +81,24 @@ export function createStandby(env: Env, policy: ReconnectPolicy, hooks: StandbyH
     if (used === undefined) return;
     // The link has moved to where its standby leads.
     if (node() === used) return failed();
-    if (attempt || timer !== undefined) return;
+    if (attempt || timer !== undefined || !hooks.idle()) return;
     const cap = Math.min(CAP_FACTOR * policy.capMs, policy.baseMs * 2 ** tries);
     after(policy.baseMs + env.random() * cap, () => {
       // Meanwhile an outage may have begun, or used the budget up.
-      if (hooks.nodeInUse() !== undefined) attempt = hooks.dial(tries + 1);
+      if (hooks.idle()) attempt = hooks.dial(tries + 1);
       if (!attempt) look();
     });
   };
   /** Asks now and then; no answer, no standby. */
   const beat = () => {
     after(Math.min(policy.idleQuietMs, KEEP_MS), () => {
-      const asked = attempt!;
-      if (!hooks.ping(asked)) return;
-      after(asked.connection!.ping!.overdueAt - env.now(), () =>
-        asked.connection!.ping ? failed() : beat(),
-      );
+      // It has lived so long: what it took to get it is forgotten.
+      tries = 0;
+      const connection = attempt!.connection!;
+      if (!hooks.ping(attempt!)) return;
+      // Nothing went out if the app's message threw.
+      const dueAt = connection.ping?.overdueAt ?? 0;
+      after(dueAt - env.now(), () => (connection.ping ? failed() : beat()));
     });
   };
 

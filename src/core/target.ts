@@ -122,7 +122,10 @@ export function createTarget(
       // Providers may answer a new address each time.
       if (failures.size > 100) failures.clear();
     },
-    opened: ({ given }) => void failures.delete(given),
+    opened(where) {
+      last = where;
+      failures.delete(where.given);
+    },
   };
 }
 
