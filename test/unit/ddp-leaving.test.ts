@@ -158,6 +158,17 @@ describe('calls', () => {
     expect(sent(world.sockets[1])).toEqual(['connect', 'sub all', 'method b 0']);
   });
 
+  test('what waits for the old one to answer is bounded like a queue, and what that was asked is not part of it', async () => {
+    const { ddp } = await start([{ methodMs: 300 }], { queue: { maxMessages: 1 } });
+    call(ddp, 'a');
+    ddp.reconnect();
+    await world.pass(200);
+    call(ddp, 'b');
+    call(ddp, 'c');
+    await world.pass(500);
+    expect(world.story()).toEqual(['1000 dial 2', '1200 c overflow', '1340 a done', '1380 b done']);
+  });
+
   test('with nothing under way the old one is closed when the new one is exact', async () => {
     const { ddp, old } = await start([{}, { subMs: 300 }]);
     ddp.reconnect();

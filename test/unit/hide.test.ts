@@ -273,6 +273,22 @@ describe('the page is back', () => {
     expect([ws.status.name, world.sockets.length]).toEqual(['online', 2]);
   });
 
+  test('in the middle of a long outage: a new fast lane, inside the budget', async () => {
+    world.behaviour = refuses(10);
+    world.random = 0.999;
+    world.link({ policy: 'fast', probe: false });
+    await world.pass(120_000);
+    world.page('hide');
+    await world.pass(600_000);
+    const before = world.sockets.length;
+    world.page('restored');
+    await world.pass(85);
+    // One after the other, as quickly as they are refused.
+    expect(world.sockets.length - before).toBe(8);
+    await world.pass(60_000);
+    expect(world.sockets.length - before).toBeLessThanOrEqual(16 + 60);
+  });
+
   test('without network: it waits for that', async () => {
     const ws = world.link();
     await world.pass(1_000);
