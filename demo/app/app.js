@@ -31,6 +31,8 @@ function start() {
   const ddp = new window.failover.DDPClient(`${scheme}://${location.host}/websocket/{attempt}`, {
     policy,
     standby,
+    // The WebSocket's own path answers 404 to anything but an upgrade here; this one is the app's health check.
+    probe: { url: '/up' },
   });
 
   /** What happened on this page, for tests and for the curious. Instants are Unix time (ms). */
