@@ -321,6 +321,32 @@ describe('the count', () => {
     await world.pass(300_000);
     expect(peak()).toBeLessThan(6);
   });
+
+  test('a storage that is full of what was there: the same', async () => {
+    world.stored.set(KEY, at(1_000));
+    world.storage!.setItem = () => {
+      throw new DOMException('full', 'QuotaExceededError');
+    };
+    world.behaviour = blackHole;
+    world.link(options);
+    await world.pass(80_000);
+    expect(peak()).toBeLessThan(6);
+  });
+
+  test('a storage that may not be read: the same', async () => {
+    world.storage = {
+      getItem: () => {
+        throw new DOMException('no', 'SecurityError');
+      },
+      setItem: () => {
+        throw new DOMException('no', 'SecurityError');
+      },
+    };
+    world.behaviour = blackHole;
+    world.link(options);
+    await world.pass(80_000);
+    expect(peak()).toBeLessThan(6);
+  });
 });
 
 test.each([

@@ -210,7 +210,7 @@ describe('only one node answers', () => {
     expect(standbyOf(ws)).toBe('b');
   });
 
-  test('an hour later it is found as quickly as at first, once one was warm', async () => {
+  test('an hour later it is found as quickly as at first, once one has lived a while', async () => {
     world.behaviour = nodes('a');
     const ws = link();
     await world.pass(3_600_000);
@@ -221,7 +221,7 @@ describe('only one node answers', () => {
     const { now } = world;
     world.last.serverEnds();
     await world.pass(1_000);
-    expect(dialsAt()).toEqual([now + 375]);
+    expect(dialsAt()).toEqual([now + 500]);
     expect(standbyOf(ws)).toBe('b');
   });
 });
@@ -495,9 +495,9 @@ describe('kept', () => {
     expect(world.story()).toEqual(['5785 status online']);
     expect([standbyOf(ws), open()]).toEqual([undefined, 1]);
     world.behaviour = nodes('c');
-    await world.pass(500);
+    await world.pass(600);
     expect(standbyOf(ws)).toBe('c');
-    expect(dialsAt()).toEqual([5_785 + 375]);
+    expect(dialsAt()).toEqual([5_785 + 500]);
   });
 
   test('ended by its server: replaced, and the app hears nothing', async () => {
@@ -505,18 +505,28 @@ describe('kept', () => {
     b.serverEnds(1001);
     expect(standbyOf(ws)).toBeUndefined();
     world.behaviour = nodes('c');
-    await world.pass(500);
+    await world.pass(600);
     expect(standbyOf(ws)).toBe('c');
-    expect(world.story()).toEqual(['1000 status online', '1375 dial 3', '1455 status online']);
+    expect(world.story()).toEqual(['1000 status online', '1500 dial 3', '1580 status online']);
     expect(ws.stats()).toMatchObject({ dialFailures: 0, failovers: 0 });
   });
 
-  test('a node that always drops its standby soon is not dialled in a circle', async () => {
-    world.behaviour = sequence(node('a'), node('b', { endsAfterMs: 100 }));
+  test('a node that always drops its standby soon is tried ever more rarely, and told of', async () => {
+    world.behaviour = sequence(node('a'), node('b', { endsAfterMs: 4_000 }));
     link();
-    await world.pass(300_000);
-    // It was warm each time, so the pace does not grow; the budget is the limit.
-    expect(dialsAt().length).toBeLessThan(5 * 60 + 16);
+    await world.pass(600_000);
+    // 4 s each, and up to 15 s between two.
+    expect(dialsAt().length).toBeLessThan(600 / 19 + 10);
+    expect(world.log.filter((line) => line.includes('warning'))).toHaveLength(1);
+  });
+
+  test('one that lives for a while is replaced as fast as at first', async () => {
+    world.behaviour = sequence(node('a'), node('b', { endsAfterMs: 6_000 }));
+    link();
+    await world.pass(60_000);
+    const at = dialsAt().slice(1);
+    expect(at.slice(1).map((time, i) => time - at[i]!)).toEqual(at.slice(1).map(() => 80 + 6_000 + 500));
+    expect(world.log.filter((line) => line.includes('warning'))).toEqual([]);
   });
 
   test('one whose node drains is replaced; the link itself does not move', async () => {
@@ -524,8 +534,8 @@ describe('kept', () => {
     b.serverSends('{"msg":"drain","afterMs":1000,"spreadMs":0}', 0);
     expect([standbyOf(ws), open()]).toEqual([undefined, 1]);
     world.behaviour = nodes('c');
-    await world.pass(500);
-    expect(world.story()).toEqual(['1000 status online', '1375 dial 3', '1455 status online']);
+    await world.pass(600);
+    expect(world.story()).toEqual(['1000 status online', '1500 dial 3', '1580 status online']);
     expect(ws.status).toMatchObject({ node: 'a', standby: 'c' });
   });
 
@@ -572,8 +582,23 @@ describe('kept', () => {
     a.serverSends('{"msg":"node","id":"b","spreadMs":0}', 0);
     expect([standbyOf(ws), b.readyState]).toEqual([undefined, 2]);
     world.behaviour = nodes('c');
-    await world.pass(500);
+    await world.pass(600);
     expect(ws.status).toMatchObject({ node: 'b', standby: 'c' });
+  });
+
+  test('a heartbeat message that throws once is no reason to forget it', async () => {
+    let throws = false;
+    const message = () => {
+      if (throws) throw new Error('not now');
+      return 'ping';
+    };
+    const { b } = await warm({ heartbeat: { ...heartbeat, message } });
+    throws = true;
+    await world.pass(5_000);
+    throws = false;
+    b.vanished = true;
+    await world.pass(20_000);
+    expect(b.readyState).toBeGreaterThan(1);
   });
 
   test('a device that slept finds it alive', async () => {
@@ -664,6 +689,30 @@ describe('gives way', () => {
     world.behaviour = nodes('a', 'b');
     world.online = false;
     const ws = world.link({ ...options, heartbeat: false }, 'ws://localhost:3000/');
+    await world.pass(1_000);
+    expect(standbyOf(ws)).toBe('b');
+  });
+
+  test('one that led to the node that drains is not where the link goes', async () => {
+    world.behaviour = sequence(node('a'), node('a', { openAfterMs: 300 }), node('b'));
+    const ws = link({ serverNotices: true });
+    await world.pass(500);
+    world.sockets[0]!.serverSends('{"msg":"drain","afterMs":10000,"spreadMs":4000}', 0);
+    await world.pass(5_000);
+    expect(ws.status).toMatchObject({ node: 'b' });
+    expect(world.reports).toMatchObject([{ cause: 'drain', fromNode: 'a', toNode: 'b' }]);
+  });
+
+  test('one that leads to the node in use is none either while the browser is offline', async () => {
+    world.behaviour = sequence(node('a'), node('a', { openAfterMs: 300 }), node('b'));
+    const ws = link({ heartbeat: false });
+    await world.pass(500);
+    world.online = false;
+    world.page('offline');
+    await world.pass(1_000);
+    expect([standbyOf(ws), open()]).toEqual([undefined, 1]);
+    world.online = true;
+    world.page('online');
     await world.pass(1_000);
     expect(standbyOf(ws)).toBe('b');
   });
