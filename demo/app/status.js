@@ -11,7 +11,7 @@ export function statusText(status, rttMs, now, leaving) {
       const standby = status.standby === undefined ? undefined : `standby ${status.standby}`;
       const rtt = rttMs === undefined ? undefined : `${Math.round(rttMs)} ms`;
       return {
-        label: leaving ? `${where}, which is leaving` : where,
+        label: leaving ? `Leaving node ${status.node}…` : where,
         detail: [standby, rtt].filter(Boolean).join(' · '),
       };
     }

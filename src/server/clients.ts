@@ -38,7 +38,7 @@ export interface SockJsServerLike {
 
 /**
  * `Meteor.server` (Meteor 3, all its transports). `stream_server` and `sessions` are not documented by Meteor; the parts used
- * are the same from Meteor 1.9 to 3.4.
+ * were read in Meteor 1.9 to 3.4's source.
  */
 export interface MeteorServerLike {
   readonly stream_server: { all_sockets(): Iterable<Client> };
