@@ -49,6 +49,8 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   }
   if (path === '/config.js') return sendConfig(response, options);
   if (path === '/sockjs' || path.startsWith('/sockjs/')) return sockets.request(request, response);
+  // As servers of WebSockets alone do: whoever asks over HTTP whether an app is here is told so.
+  if (/^\/(websocket|ws)(\/|$)/.test(path)) return sendText(response, 426, 'upgrade required');
   const library = /^\/failover-websocket\.global\.js(\.map)?$/.test(path);
   return serveFile(request, response, join(options.root, library ? 'dist' : 'demo/app'), {
     'content-security-policy':

@@ -136,8 +136,8 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
     heard,
     frame,
     unanswered(mine, asked, cause) {
-      // Only the provider that was asked for fresh credentials may end the link.
-      if (asked === 'unauthorized') {
+      // Only the provider that was asked for fresh credentials may end the link; a TypeError, as of a failed `fetch`, means no end.
+      if (asked === 'unauthorized' && !(cause instanceof TypeError)) {
         const error = new FailoverError(asked, `provider: ${show(cause)}`, { cause });
         return dispatch({ type: 'end', error });
       }

@@ -23,7 +23,7 @@ export interface Outage {
   /** Spread the server asked for, when it announced that it goes away or ahead of time, ms. */
   readonly announcedSpreadMs: number;
   /** What the last probe said, and how long its server asks to stay away, ms. */
-  readonly evidence?: Evidence;
+  readonly evidence?: Evidence | undefined;
 }
 
 /** It speaks of another connection than the dials': it changes pace and patience, and ends nothing. */

@@ -320,7 +320,7 @@ function whileDialling(machine: Machine, state: Seeking, event: LinkEvent, conte
       return state.dial.at === 'dialling'
         ? stay(machine)
         : seek(
-            here({ ...state, outage: { ...outage, laneFrom: outage.attempts } }),
+            here({ ...state, outage: { ...outage, laneFrom: outage.attempts, evidence: undefined } }),
             { ...context, random: 0 },
             [{ do: 'cancel-dial' }],
           );

@@ -131,14 +131,15 @@ export class Methods {
   }
 
   /** It waits for an answer on the connection that is being left. */
-  #isLate({ epoch, result }: Call): boolean {
-    return !result && epoch > 0 && epoch === this.#wire.leaving;
+  #isLate({ epoch, result, login, retry }: Call): boolean {
+    // A login is of use only to the connection it is sent on: the new one gets its own.
+    return !result && !(login && retry) && epoch > 0 && epoch === this.#wire.leaving;
   }
 
   /** May a call be sent? Those that are still under way on the connection before must not be overtaken. */
   get #ready(): boolean {
-    const { usable, leaving } = this.#wire;
-    return usable && !(leaving && [...this.#calls.values()].some((call) => this.#isLate(call)));
+    const { usable, leaving, greeting } = this.#wire;
+    return usable && (greeting || !leaving || ![...this.#calls.values()].some((call) => this.#isLate(call)));
   }
 
   /** Resolves when no call that was sent on this connection waits for an answer. */

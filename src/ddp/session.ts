@@ -45,6 +45,7 @@ export class Session<Link extends DdpLink> implements Wire {
   readonly hooks = new Set<() => void>();
   epoch = 1;
   leaving = 0;
+  greeting = false;
   readonly counts = { malformedFrames: 0, unknownMessages: 0 };
   /** Resumes the login on the next connection. */
   token: string | undefined;
@@ -56,6 +57,8 @@ export class Session<Link extends DdpLink> implements Wire {
   readonly #quiescence: Quiescence;
   /** There is a connection, and it has been told where we stand. */
   #live = false;
+  /** The server has taken this connection's session on. */
+  #connected = false;
   /** The connection may be about to be replaced: what is sent now could be sent again with the replay. */
   #suspect = false;
   /** Subscriptions sent again on this connection. */
@@ -157,6 +160,7 @@ export class Session<Link extends DdpLink> implements Wire {
     if (this.closed) return;
     this.#lost();
     this.#live = true;
+    this.#connected = false;
     this.#suspect = false;
     const { awaited, pending } = this.subscriptions.revive();
     this.#revived = awaited.length + pending.length;
@@ -168,7 +172,9 @@ export class Session<Link extends DdpLink> implements Wire {
     }
     this.#quiescence.begin(awaited, pending);
     this.store.hold();
+    this.greeting = true;
     if (this.epoch > 1) for (const hook of [...this.hooks]) this.guard(hook);
+    this.greeting = false;
     this.#flush();
   }
 
@@ -190,13 +196,18 @@ export class Session<Link extends DdpLink> implements Wire {
    * always, and every call sent on this one is answered, what it says is taken as before.
    */
   #leave(): Leaving {
-    const epoch = (this.leaving = this.epoch);
+    const { epoch } = this;
+    // A session that was refused answers nothing.
+    const wanted = this.#connected;
+    if (wanted) this.leaving = epoch;
     return {
       frame: (data) => this.#late(parseMessage(data)),
       // Begun by the time it is asked: `open` follows at once.
-      done: Promise.resolve()
-        .then(() => this.#quiescence.settled)
-        .then(() => this.methods.answered(epoch)),
+      done: Promise.resolve().then(async () => {
+        if (!wanted) return;
+        await this.#quiescence.settled;
+        await this.methods.answered(epoch);
+      }),
       left: () => {
         if (this.leaving === epoch) this.leaving = 0;
         this.methods.lost(epoch);
@@ -270,6 +281,7 @@ export class Session<Link extends DdpLink> implements Wire {
       }
       case 'connected':
         this.#offered.clear();
+        this.#connected = true;
         // First of all that is due once the data is shown.
         this.#quiescence.after(() => this.methods.caughtUp());
         return this.#quiescence.settle(CONNECTED);

@@ -6,6 +6,8 @@ export interface Wire {
   readonly epoch: number;
   /** Names the connection before it, while that may still answer; else 0. */
   readonly leaving: number;
+  /** Hooks of a new connection are being run: what they call goes first. */
+  readonly greeting: boolean;
   /** Whether a frame sent now goes straight out on the current connection. */
   readonly usable: boolean;
   /** Set once the client is closed: what everything asked of it rejects with. */
