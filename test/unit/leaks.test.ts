@@ -107,6 +107,21 @@ describe('the engine’s limit', () => {
     expect(peak()).toBeLessThan(6);
   });
 
+  test('is kept for outages: a standby spends none of it once it runs low', async () => {
+    world.behaviour = sequence(accepts({ greeting: 'node a' }), blackHole);
+    const ws = world.link({
+      ...options,
+      standby: 'warm',
+      identify: (data) => /^node (.)$/.exec(String(data))?.[1],
+    });
+    await world.pass(85_000);
+    expect(stored()).toHaveLength(3);
+    world.behaviour = accepts();
+    world.sockets[0]!.serverEnds();
+    await world.pass(100);
+    expect(ws.status.name).toBe('online');
+  });
+
   test('when the node is back it is used as soon as a dial may go out', async () => {
     world.behaviour = blackHole;
     const all = Array.from({ length: 8 }, () => world.link(options));

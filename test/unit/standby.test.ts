@@ -81,6 +81,9 @@ describe('becoming warm', () => {
     // It says so late: from then on there is something to differ from.
     world.behaviour = nodes('b');
     world.last.serverSends('node a');
+    world.story();
+    await world.pass(20);
+    expect(world.story()).toEqual(['3600020 status online', '3600020 message node a']);
     await world.pass(1_000);
     expect(ws.status).toMatchObject({ node: 'a', standby: 'b' });
   });
@@ -113,6 +116,19 @@ describe('becoming warm', () => {
     world.last.serverSends('node b');
     await world.pass(20);
     expect(standbyOf(ws)).toBe('b');
+  });
+
+  test('one at a time, whatever happens meanwhile', async () => {
+    world.behaviour = sequence(node('a'), hangs(), node('b'));
+    link();
+    await world.pass(500);
+    world.page('visible');
+    await world.pass(9_000);
+    expect(world.sockets).toHaveLength(2);
+    await world.pass(3_000);
+    world.page('visible');
+    await world.pass(3_000);
+    expect(world.sockets).toHaveLength(3);
   });
 
   test('one that hangs is given up at the longest deadline, and nobody is told of an attempt', async () => {
@@ -223,6 +239,21 @@ describe('only one node answers', () => {
     await world.pass(1_000);
     expect(dialsAt()).toEqual([now + 500]);
     expect(standbyOf(ws)).toBe('b');
+  });
+
+  test('one that was needed at once is replaced as fast as at first', async () => {
+    world.behaviour = nodes('a');
+    const ws = link();
+    await world.pass(3_600_000);
+    world.behaviour = nodes('b', 'a');
+    while (standbyOf(ws) !== 'b') await world.pass(10);
+    world.story();
+    const { now } = world;
+    world.sockets[0]!.serverEnds();
+    await world.pass(1_000);
+    expect(ws.status).toMatchObject({ node: 'b', standby: 'a' });
+    // From the round trip on that proved it.
+    expect(dialsAt()).toEqual([now + 40 + 375]);
   });
 });
 
@@ -453,7 +484,7 @@ describe('promoted', () => {
     expect(dialsAt()).toEqual([3_000]);
   });
 
-  test('costs none of the budget, and is no opening to learn from', async () => {
+  test('costs none of the budget', async () => {
     world.behaviour = nodes('a', 'b');
     // Nothing is earned while it runs: what is spent stays spent.
     const ws = link({ policy: { preset: 'fast', dialsPerMinute: 1, fastAttempts: 2 } });
@@ -466,6 +497,19 @@ describe('promoted', () => {
     await world.pass(10_000);
     // Four in the burst, two for the first two.
     expect(world.sockets).toHaveLength(4);
+  });
+
+  test('is no opening to learn from: a deadline is what dials have cost', async () => {
+    const { a, b } = await warm({ heartbeat: false });
+    a.serverEnds();
+    world.behaviour = hangs();
+    b.serverEnds();
+    await world.pass(1_000);
+    // Twice the 80 ms of the only dial, and four times its variance.
+    expect(world.log.filter((line) => /dial|timeout/.test(line)).slice(0, 2)).toEqual([
+      '1005 dial 3',
+      '1325 attempt timeout',
+    ]);
   });
 });
 
@@ -819,7 +863,11 @@ describe('with other options', () => {
   test('no heartbeat: kept without a word, promoted on loss', async () => {
     const { ws, a, b } = await warm({ heartbeat: false });
     await world.pass(600_000);
-    expect([b.received, standbyOf(ws)]).toEqual([[], 'b']);
+    world.page('online');
+    await world.pass(60_000);
+    expect([b.received, standbyOf(ws), world.sockets.length]).toEqual([[], 'b', 2]);
+    // A page at rest is left at rest.
+    expect(world.left.timers).toBe(0);
     a.serverEnds();
     await world.pass(10);
     expect(ws.status).toMatchObject({ name: 'online', node: 'b' });
