@@ -202,10 +202,10 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
     }
   }
 
-  /** Takes from the dials' budget for something less urgent, if it has that to spare. */
-  function spare(): boolean {
+  /** Takes one from the dials' budget for something less urgent, if that leaves a fast lane, or what is to be left. */
+  function spare(reserve = policy.fastAttempts): boolean {
     const { memory } = machine;
-    const can = canSpare(policy, memory, env.now());
+    const can = canSpare(policy, memory, env.now(), reserve);
     if (can) machine = { ...machine, memory: spendDial(policy, memory, env.now()) };
     return can;
   }
@@ -507,7 +507,7 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
 
   /** Asks over HTTP why dials fail, one question at a time, beside the dials and never before them. */
   function ask(): void {
-    if (!options.probe || probing || !target.lastUrl || !spare()) return;
+    if (!options.probe || probing || !target.lastUrl || !spare(4)) return;
     const of = story;
     const abort = (probing = new AbortController());
     void probe(target.lastUrl, options.probe, env, abort.signal).then((report) => {

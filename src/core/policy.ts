@@ -139,9 +139,9 @@ export function nextWait(
   return Math.max(wait, (missing * 60_000) / policy.dialsPerMinute, full, asked);
 }
 
-/** Are there dials to spare for something less urgent than an outage? */
-export const canSpare = (policy: ReconnectPolicy, memory: Memory, now: number): boolean =>
-  tokensAt(policy, memory, now) > policy.fastAttempts;
+/** Are there more than so many dials left, for something less urgent than an outage? */
+export const canSpare = (policy: ReconnectPolicy, memory: Memory, now: number, reserve: number): boolean =>
+  tokensAt(policy, memory, now) > reserve;
 
 /** So many deadlines of one outage stay short: a balancer with one dead half needs 7 dials in 1 of 100 outages. */
 const FLAT_DEADLINES = 6;

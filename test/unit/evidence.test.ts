@@ -280,8 +280,8 @@ describe('the budget', () => {
     world.random = 0;
     world.link({ policy: 'fast' });
     await world.pass(900_000);
-    // 16 at first, of which 8 are kept for dials: the others go in pairs, from the second failure on.
-    expect(world.fetches.map((fetch) => Math.round(fetch.at))).toEqual([20, 30, 40]);
+    // 16 at first, of which 4 are kept for dials: the others go in pairs, from the second failure on.
+    expect(world.fetches.map((fetch) => Math.round(fetch.at))).toEqual([20, 30, 40, 50, 60]);
   });
 });
 
