@@ -64,7 +64,7 @@ export function connect(
   /** Frames of a handshake that nobody waited for yet. */
   const inbox: MessageEvent[] = [];
 
-  const gone = () => new FailoverError('closed', 'receive: connection ended');
+  const gone = () => new FailoverError('closed', 'receive: ended');
   const stopWaiting = () => {
     for (const { reject } of waiting ?? []) reject(gone());
     waiting = undefined;

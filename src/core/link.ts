@@ -165,7 +165,7 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
       heart.ping(connection!);
       return heart.active;
     },
-    lonely: (tries) => warn('standby', `no other node in ${tries} tries`),
+    lonely: (tries) => warn('standby', `${tries} tries, one node`),
     changed: hooks.changed,
   });
 

@@ -93,6 +93,20 @@ describe('time that is none of the handshake’s', () => {
       { at: 2_400, waitedMs: 2_020, durationMs: 1_000, outcome: 'open' },
     ]);
   });
+
+  test('a lock is waited for beyond the time that a provider has', async () => {
+    let letGo = () => {};
+    void world.locks!.request(
+      'failover-websocket:app.example',
+      () => new Promise<void>((resolve) => (letGo = resolve)),
+    );
+    const ws = link({}, () => later(9_000, 'wss://app.example/'));
+    const seen = attempts(ws);
+    await world.pass(12_000);
+    letGo();
+    await world.pass(100);
+    expect(seen).toEqual([{ at: 12_000, waitedMs: 12_000, durationMs: 80, outcome: 'open' }]);
+  });
 });
 
 describe('a provider', () => {

@@ -310,6 +310,15 @@ describe('the count', () => {
     expect(world.left.sockets).toBe(1);
   });
 
+  test('stored: more than the limit: the last ones count, with no dial in vain between', async () => {
+    world.stored.set(KEY, at(80_000, 80_000, 80_000, ...Array<number>(5).fill(10_000)));
+    const ws = world.link(options);
+    await world.pass(79_000);
+    expect([world.sockets.length, ws.stats().dialFailures]).toEqual([0, 1]);
+    await world.pass(1_100);
+    expect(ws.status.name).toBe('online');
+  });
+
   test('what is not ours does not grow', async () => {
     world.stored.set(KEY, at(...Array<number>(1_000).fill(85_000)));
     world.behaviour = blackHole;

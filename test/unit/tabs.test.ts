@@ -151,6 +151,20 @@ describe('a turn that is not taken', () => {
     await world.pass(100);
     expect([world.sockets.length, locked()]).toEqual([0, 0]);
   });
+
+  test('given up in the moment in which it is granted: it is given back', async () => {
+    let grant: () => unknown = () => {};
+    world.locks = {
+      queues: new Map(),
+      request: (_: string, __: object, granted: () => unknown) => new Promise(() => (grant = granted)),
+    } as never;
+    const [ws] = tabs(1);
+    ws!.close();
+    // A promise would hold it until that is settled.
+    expect(grant()).toBeUndefined();
+    await world.pass(100);
+    expect(world.sockets).toHaveLength(0);
+  });
 });
 
 describe('a tab that is frozen while it holds the lock', () => {
@@ -204,6 +218,22 @@ describe('a tab that is frozen while it holds the lock', () => {
     letGo();
     await world.pass(1);
     expect(world.sockets.length).toBeGreaterThan(length);
+  });
+
+  test('where abandoned handshakes leak no turn is taken: it is told of, and waited for anew', async () => {
+    world.userAgent = 'Firefox/153.0';
+    const letGo = held();
+    const [ws] = tabs(1);
+    const seen = attempts(ws!);
+    await world.pass(59_999);
+    expect(seen).toEqual([]);
+    await world.pass(1);
+    expect(seen).toMatchObject([{ outcome: 'timeout' }]);
+    await world.pass(5_000);
+    expect([world.sockets.length, world.stored.size]).toEqual([0, 0]);
+    letGo();
+    await world.pass(100);
+    expect([ws!.status.name, locked()]).toEqual(['online', 0]);
   });
 });
 
