@@ -124,9 +124,9 @@ const memberName = (node: ts.Node | undefined, owner: string): ts.Node | undefin
 
 /** Long names that never leave src/core: shortened, and the build stops if one of them turns up anywhere public. */
 const internal = words(`
-  abandoned abandonedAt addedDelayMs asked connection native socket where detach given heard opened rws touched adopted announcedSpreadMs beat confirmed deadlineMs decidedAt dialled dueAt engine
+  abandoned addedDelayMs asked connection native socket where detach given heard opened rws touched adopted announcedSpreadMs beat confirmed deadlineMs decidedAt dialled dueAt engine
   failedAt failuresInRow fastFailures firstHeardAt freeAbandons freshPath handover heardAt lastUrl loopback maxAbandons
-  memory openTimeoutMs openedAt outage overdueAt perConnectionEvents proven released sentAt setBinaryType shaken smoothed
+  memory openTimeoutMs openedAt outage overdueAt proven released sentAt setBinaryType shaken smoothed
   timeouts tokens unanswered untouchedMs variance wants
   askOther evidence expectingSince failure handingOver laneFrom held keep last ping leaks lonely failed ended threw current nodeInUse prefer promote promoted
   quickestMs replay state tookMs

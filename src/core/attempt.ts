@@ -1,7 +1,7 @@
 import { connect, type Connection, type ConnectionEnd } from './connection.ts';
 import type { Engine } from './engine.ts';
 import { isFailoverError, show } from './errors.ts';
-import { classifyClose, type Failure, type FailureKind } from './failure.ts';
+import { classifyClose, failure, type Failure, type FailureKind } from './failure.ts';
 import type { Leaks } from './leaks.ts';
 import type { DialContext, ResolvedOptions } from './options.ts';
 import type { Dialler } from './socket.ts';
@@ -23,7 +23,7 @@ export interface Attempt {
   startedAt: number;
   /** From the decision until it went out: pace, provider, lock. */
   waitedMs: number;
-  readonly deadlineMs: number;
+  deadlineMs: number;
   /** A standby that took the place of a dial. */
   promoted?: boolean;
   where?: Where;
@@ -50,6 +50,9 @@ export interface AttemptHandlers {
   /** A socket is under way. */
   dialled(connection: Connection): void;
 }
+
+/** Where abandoned handshakes leak, one turn is waited for so long: twice as long as the engine lets a handshake hang, and more. */
+const TURN_MS = 60_000;
 
 /** Starts dials. Handlers are never called before it has returned. */
 export function createAttempts(
@@ -128,7 +131,7 @@ export function createAttempts(
       env.clearTimeout(timer);
       if (engine.maxAbandons === Infinity)
         timer = env.setTimeout(go, Math.max(policy.deadlineCapMs, deadlineMs));
-      else mine.due(60_000, 'timeout');
+      else mine.due(TURN_MS, 'timeout');
       env.locks
         .request(`failover-websocket:${at.host}`, { signal: abort.signal }, () => {
           if (over || mine.connection) return;
@@ -151,8 +154,6 @@ export function createAttempts(
     return mine;
   };
 }
-
-export const failure = (kind: FailureKind, reason = ''): Failure => ({ kind, code: 0, reason });
 
 export function classify({ openedAt }: Connection, { code, reason, error }: ConnectionEnd): Failure {
   const opened = openedAt !== undefined;

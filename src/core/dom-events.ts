@@ -1,5 +1,11 @@
 /** The DOM events of a link, also where the environment lacks a class (Node 20 has no CloseEvent). */
 
+/** The states of a WebSocket. */
+export const CONNECTING = 0;
+export const OPEN = 1;
+export const CLOSING = 2;
+export const CLOSED = 3;
+
 export interface CloseDetail {
   readonly code: number;
   readonly reason: string;

@@ -34,6 +34,15 @@ export interface Env {
   dispose?(): void;
 }
 
+/** Calls the app's code; what it throws is reported as uncaught, and goes no further. */
+export function isolate(env: Pick<Env, 'reportError'>, call: () => void): void {
+  try {
+    call();
+  } catch (error) {
+    env.reportError(error);
+  }
+}
+
 /** Loosely typed, so that other implementations than the browser's fit. */
 export type WebSocketConstructor = new (url: string, protocols?: string | string[]) => object;
 

@@ -1,7 +1,16 @@
 import EventEmitter from 'eventemitter3';
+import { isolate } from './env.ts';
 import { FailoverError, show } from './errors.ts';
 import type { FailoverEvents, Stats, Status } from './events.ts';
-import { closeEvent, messageEvent, type CloseDetail } from './dom-events.ts';
+import {
+  CLOSED,
+  closeEvent,
+  CLOSING,
+  CONNECTING,
+  messageEvent,
+  OPEN,
+  type CloseDetail,
+} from './dom-events.ts';
 import { createLink, type Link } from './link.ts';
 import {
   resolveOptions,
@@ -15,11 +24,6 @@ import { createQueue, frameBytes, ReplayRegistry, type SendQueue } from './repla
 import type { Socket } from './socket.ts';
 import { sameStatus, statusOf } from './status.ts';
 import { createTarget, syntaxError, type Target } from './target.ts';
-
-const CONNECTING = 0;
-const OPEN = 1;
-const CLOSING = 2;
-const CLOSED = 3;
 
 interface DomEvents {
   open: Event;
@@ -316,17 +320,11 @@ export class FailoverWebSocket extends EventTarget {
 
   /** As eventemitter3 emits, except that a listener that throws does not keep the event from those after it. */
   #emit<E extends keyof FailoverEvents>(event: E, ...args: FailoverEvents[E]): void {
-    const guard = (call: () => void) => {
-      try {
-        call();
-      } catch (error) {
-        this.#options.env.reportError(error);
-      }
-    };
-    guard(() => this.#options.log?.(LEVELS[event] ?? 'info', event, args[0]));
+    const { env, log } = this.#options;
+    isolate(env, () => log?.(LEVELS[event] ?? 'info', event, args[0]));
     for (const listener of this.#emitter.listeners(event)) {
       this.#emitter.off(event, listener, undefined, true); // if it was registered by `once`
-      guard(() => (listener as Listener<E>)(...args));
+      isolate(env, () => (listener as Listener<E>)(...args));
     }
   }
 }

@@ -32,6 +32,9 @@ export interface Failure {
   readonly reason: string;
 }
 
+/** One in which no close code was involved. */
+export const failure = (kind: FailureKind, reason = ''): Failure => ({ kind, code: 0, reason });
+
 /** How far a socket had come when it ended. */
 export type Phase = 'dialling' | 'open';
 

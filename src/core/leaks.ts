@@ -14,6 +14,8 @@ export interface Leaks {
  * limit. What the storage holds is no more trusted than anything else from outside.
  */
 export function createLeaks(env: Env, { maxAbandons }: Engine): Leaks {
+  // Asked at every event: where nothing leaks the storage is left alone.
+  if (maxAbandons === Infinity) return { of: () => [], add() {} };
   /** Not any more once it cannot be written: what it holds then is old. */
   let { storage } = env;
   /** For a tab that has no storage. */
@@ -34,7 +36,6 @@ export function createLeaks(env: Env, { maxAbandons }: Engine): Leaks {
   return {
     of,
     add(host) {
-      if (maxAbandons === Infinity) return;
       own[host] = JSON.stringify([...of(host), env.now()].map((at) => env.timeOrigin + at));
       try {
         storage?.setItem(key(host), own[host]);

@@ -1,9 +1,9 @@
-import { classify, createAttempts, failure, type Attempt } from './attempt.ts';
+import { classify, createAttempts, type Attempt } from './attempt.ts';
 import type { Connection, ConnectionEnd } from './connection.ts';
 import { engineOf } from './engine.ts';
 import { FailoverError, show } from './errors.ts';
 import type { FailoverEvents, Stats, WarningKind } from './events.ts';
-import type { Failure, FailureKind } from './failure.ts';
+import { failure, type Failure, type FailureKind } from './failure.ts';
 import { createHeart } from './heart.ts';
 import { createLeaks } from './leaks.ts';
 import { parseNotice, type Notice } from './notices.ts';
@@ -310,11 +310,12 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
       mine.connection!.firstHeardAt = undefined;
       return ready(mine);
     }
-    standby.yield();
+    // Not warm, or it would have been promoted.
+    standby.stop();
     counts.dials += 1;
     const mine = (attempt = start(plan));
     racing = env.setTimeout(() => {
-      const other = attempt === mine && mine.where && target.askOther(mine.where);
+      const other = mine.where && target.askOther(mine.where);
       // Distinct addresses are dialled side by side, since engines serialise handshakes per address only.
       if (!other || !spare()) return;
       counts.dials += 1;
@@ -329,9 +330,11 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
     const connection = mine.connection!;
     const { name } = machine.state;
     // A node that drains serves until the app's subscriptions are known to have arrived here.
-    const gently = name === 'draining' && !options.layer;
-    const proven = !heart.active || (gently ? !connection.asked : connection.firstHeardAt !== undefined);
-    if (name === 'seeking' || (proven && (!gently || connection.replayed || !heart.active))) {
+    const gently = name === 'draining' && !options.layer && heart.active;
+    const proven = gently
+      ? connection.replayed && !connection.asked
+      : !heart.active || connection.firstHeardAt !== undefined;
+    if (name === 'seeking' || proven) {
       if (mine === rival) [attempt, rival] = [rival, attempt];
       if (rival) giveUp(rival, 'cancelled');
       const tookMs = mine.promoted ? undefined : connection.openedAt! - mine.startedAt;

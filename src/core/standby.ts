@@ -41,8 +41,7 @@ export interface Standby {
   take(): Attempt;
   /** It was not needed after all. */
   back(attempt: Attempt): void;
-  /** An address must be free for a dial that matters more; what is warm stays. */
-  yield(): void;
+  /** It is not wanted any more, or its address must be free for a dial that matters more. */
   stop(): void;
 }
 
@@ -112,7 +111,7 @@ export function createStandby(env: Env, policy: ReconnectPolicy, hooks: StandbyH
     look,
     heard() {
       const { connection } = attempt!;
-      if (warm || !connection!.shaken || connection!.node === undefined) return;
+      if (warm || connection!.node === undefined) return;
       if (connection!.node === hooks.nodeInUse()) return failed();
       attempt!.keep();
       warm = true;
@@ -131,9 +130,6 @@ export function createStandby(env: Env, policy: ReconnectPolicy, hooks: StandbyH
       unused.keep();
       warm = true;
       beat();
-    },
-    yield() {
-      if (!warm) stop();
     },
     stop,
   };

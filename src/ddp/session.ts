@@ -1,4 +1,4 @@
-import type { Env } from '../core/env.ts';
+import { isolate, type Env } from '../core/env.ts';
 import { FailoverError, show } from '../core/errors.ts';
 import type { FailoverEvents, Stats, Status } from '../core/events.ts';
 import { resolveOptions, type FailoverOptions, type Leaving } from '../core/options.ts';
@@ -70,8 +70,8 @@ export class Session<Link extends DdpLink> implements Wire {
 
   /** @throws RangeError for a bad option, and whatever `dial` throws */
   constructor(options: DDPOptions, emit: Emit, dial: (options: FailoverOptions) => Link) {
-    const { quiescenceTimeoutMs = 10_000, callTimeoutMs = 60_000, ...rest } = options;
-    const { env, queue, handshake } = resolveOptions({ serverNotices: true, ...rest });
+    const { quiescenceTimeoutMs = 10_000, callTimeoutMs = 60_000, serverNotices = true, ...rest } = options;
+    const { env, queue, handshake } = resolveOptions({ ...rest, serverNotices });
     checkTimeout('quiescenceTimeoutMs', quiescenceTimeoutMs);
     checkTimeout('callTimeoutMs', callTimeoutMs, Infinity);
     this.#env = env;
@@ -95,7 +95,7 @@ export class Session<Link extends DdpLink> implements Wire {
       heartbeat: rest.heartbeat ?? { message: PING, isReply: isPong, required: true },
       // A lost connection is no end of this client.
       events: 'link',
-      serverNotices: rest.serverNotices ?? true,
+      serverNotices,
       handshake: async (send, receive) => {
         await handshake?.(send, receive);
         this.#offered.add(this.#version);
@@ -135,11 +135,7 @@ export class Session<Link extends DdpLink> implements Wire {
 
   /** Calls app code; what it throws is reported and goes no further. */
   guard(fn: () => void): void {
-    try {
-      fn();
-    } catch (error) {
-      this.#env.reportError(error);
-    }
+    isolate(this.#env, fn);
   }
 
   login(credentials: unknown): Promise<unknown> {

@@ -1,11 +1,6 @@
-import { closeEvent, messageEvent } from '../core/dom-events.ts';
+import { CLOSED, closeEvent, CLOSING, CONNECTING, messageEvent, OPEN } from '../core/dom-events.ts';
 import type { WebSocketConstructor } from '../core/env.ts';
 import { messageFrame, parseFrame } from './framing.ts';
-
-const CONNECTING = 0;
-const OPEN = 1;
-const CLOSING = 2;
-const CLOSED = 3;
 
 /**
  * A WebSocket class that speaks SockJS's framing over a native one: `open` when the server has opened the session, one
