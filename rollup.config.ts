@@ -38,10 +38,13 @@ const builtIn: Record<string, { file: string; dead: string[]; skipped: string[];
       retryCount bufferedAmount extensions protocol url readyState CONNECTING OPEN CLOSING CLOSED
       _debug _handleTimeout _addListeners _removeListeners _listeners _handleOpen _handleMessage _handleError _handleClose
       _callEventListener _acceptOpen _disconnect _messageQueue _uptimeTimeout DEFAULT
+      _connectLock _shouldReconnect _retryCount _connectTimeout _clearTimeouts
       getGlobalWebSocket()
     `),
-    // Its URL is always a function, its class always ours, it never retries, and a closed socket may be closed again.
+    // Its URL is always a function, its class always ours, it dials once, and a closed socket may be closed again.
     skipped: [
+      'this._connectLock || !this._shouldReconnect',
+      'this._retryCount >= maxRetries',
       'this._options.startClosed',
       '!isWebSocket(WebSocket)',
       'this._ws.readyState === this.CLOSED',
@@ -52,9 +55,16 @@ const builtIn: Record<string, { file: string; dead: string[]; skipped: string[];
   },
   eventemitter3: {
     file: require.resolve('eventemitter3'),
-    dead: words('eventNames emit listenerCount removeAllListeners addListener prefixed EventEmitter'),
-    // Without it names are kept with a prefix, as in the engines before 2012 it was made for.
-    skipped: ['Object.create', "'undefined' !== typeof module"],
+    dead: words('eventNames emit listenerCount removeAllListeners addListener prefixed EventEmitter context'),
+    skipped: [
+      // Without it names are kept with a prefix, as in the engines before 2012 it was made for.
+      'Object.create',
+      "'undefined' !== typeof module",
+      // Listeners are called as functions.
+      '(!context || listeners.context === context)',
+      '(context && listeners.context !== context)',
+      '(context && listeners[i].context !== context)',
+    ],
     exports: 'EventEmitter',
   },
 };
@@ -85,7 +95,7 @@ function slim(): Plugin {
 
 /**
  * The source without the members, calls and constants of the given names, and without the defaults
- * of a dead constant: each option that has one is passed. And without the `if`s whose condition is to be skipped.
+ * of a dead constant: each option that has one is passed. And without the `if`s and operands whose condition is to be skipped.
  */
 function without({ dead, skipped }: { dead: string[]; skipped: string[] }, code: string): string {
   const cuts: { pos: number; end: number }[] = [];
@@ -97,9 +107,18 @@ function without({ dead, skipped }: { dead: string[]; skipped: string[] }, code:
     )
       return void cuts.push({ pos: node.name.end, end: node.initializer.end });
     if (ts.isIfStatement(node) && skipped.includes(node.expression.getText())) return void cuts.push(node);
+    if (ts.isBinaryExpression(node) && skipped.includes(node.right.getText())) {
+      visit(node.left);
+      return void cuts.push({ pos: node.left.end, end: node.right.end });
+    }
     const { expression } = ts.isExpressionStatement(node) ? node : {};
     const called = expression && ts.isCallExpression(expression) ? expression.expression : undefined;
-    const assigned = expression && ts.isBinaryExpression(expression) ? expression.left : undefined;
+    const assigned =
+      expression && ts.isBinaryExpression(expression)
+        ? expression.left
+        : expression && ts.isPostfixUnaryExpression(expression)
+          ? expression.operand
+          : undefined;
     const name =
       ts.isVariableStatement(node) && ts.isSourceFile(node.parent)
         ? node.declarationList.declarations[0]!.name

@@ -4,7 +4,10 @@ import { randomId } from './ids.js';
 /** The control room forgets a page it has not heard of for 15 s. */
 const EVERY_MS = 5_000;
 
-/** The first news leaves with the end of the task, so that a link under suspicion is seen while it is; what follows waits so long for more. */
+/** News waits so long for more: short enough for a link under suspicion to be seen while it is, and a request costs ms just when the page redials. */
+const SOON_MS = 100;
+
+/** At least so long between two messages. */
 const COALESCE_MS = 200;
 
 /**
@@ -32,7 +35,7 @@ export function reportToControlRoom(controlUrl, read) {
   /** Soon, with whatever else there is by then. */
   function send({ report } = {}) {
     if (report) reports.push(report);
-    timer ??= setTimeout(flush, Math.max(0, flushedAt + COALESCE_MS - performance.now()));
+    timer ??= setTimeout(flush, Math.max(SOON_MS, flushedAt + COALESCE_MS - performance.now()));
   }
 
   setInterval(send, EVERY_MS);

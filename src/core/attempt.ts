@@ -54,6 +54,12 @@ export interface AttemptHandlers {
 /** Where abandoned handshakes leak, one turn is waited for so long: twice as long as the engine lets a handshake hang, and more. */
 const TURN_MS = 60_000;
 
+interface Turn {
+  readonly host: string;
+  /** Lets the next tab dial; undefined when somebody else does, or has. */
+  free: (() => void) | undefined;
+}
+
 /** Starts dials. Handlers are never called before it has returned. */
 export function createAttempts(
   options: ResolvedOptions,
@@ -64,13 +70,15 @@ export function createAttempts(
   on: AttemptHandlers,
 ): (plan: Plan) => Attempt {
   const { env, policy } = options;
+  /** The turn of a dial that was just refused, for one that follows at once: to ask for another takes milliseconds. */
+  let kept: Turn | undefined;
   return ({ attempt: number, cause, deadlineMs, waitedMs, where }) => {
     const abort = new AbortController();
     const decidedAt = env.now();
     let timer: unknown;
     let over = false;
     /** Lets the next tab dial. */
-    let release = () => {};
+    let release: (() => void) | undefined;
 
     const mine: Attempt = {
       startedAt: decidedAt,
@@ -86,10 +94,18 @@ export function createAttempts(
         // Given up while it hung, by us or (in Firefox, which leaks those as well) by the engine itself.
         const late = env.now() - mine.startedAt >= engine.openTimeoutMs;
         if (connection?.openedAt === undefined && connection && (late || !over)) leaks.add(mine.where!.host);
+        const ended = over;
         over = true;
         env.clearTimeout(timer);
         abort.abort();
-        release();
+        if (!ended) release?.();
+        else if (release) {
+          const turn: Turn = (kept = { host: mine.where!.host, free: release });
+          queueMicrotask(() => {
+            turn.free?.();
+            turn.free = undefined;
+          });
+        }
         connection?.detach();
       },
     };
@@ -106,7 +122,8 @@ export function createAttempts(
       mine.due(Math.max(deadlineMs, +patient), 'timeout');
       const connection: Connection = (mine.connection = connect(dialler, mine.where!, options, {
         opened() {
-          release();
+          release?.();
+          release = undefined;
           // A login may ask another server; only the dial itself is known to be quick.
           if (options.handshake) mine.due(policy.deadlineCapMs, 'handshake');
         },
@@ -125,6 +142,11 @@ export function createAttempts(
     const queue = (at: Where): void => {
       if (over) return;
       mine.where = at;
+      if (kept?.free && kept.host === at.host) {
+        release = kept.free;
+        kept.free = undefined;
+        return go();
+      }
       if (!env.locks) return go();
       // A tab that was frozen while it held the lock does not hold us for longer than this. Where abandoned handshakes leak,
       // no turn is taken: the one before may hang for as long as the engine lets it.

@@ -113,6 +113,13 @@ export interface PaceContext {
 /** Failures after which dialling at once cannot help. */
 const UNHURRIED: (FailureKind | ProbeVerdict | undefined)[] = ['overloaded', 'unauthorized', 'provider'];
 
+/**
+ * After two failures or one deadline it is time to ask why. That every other node behind the balancer is a gateway without an
+ * app changes nothing, and holds for four dials; what slows them down is asked again before each.
+ */
+export const puzzling = ({ attempts, last, evidence }: Outage): boolean =>
+  attempts % 4 === 2 || last?.kind === 'timeout' || UNHURRIED.includes(evidence?.verdict);
+
 /** How long to wait before the next dial of this outage, ms. 0 is at once. */
 export function nextWait(
   policy: ReconnectPolicy,

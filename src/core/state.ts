@@ -8,6 +8,7 @@ import {
   newOutage,
   nextDeadline,
   nextWait,
+  puzzling,
   spendDial,
   type Evidence,
   type Memory,
@@ -276,12 +277,8 @@ function whileDialling(machine: Machine, state: Seeking, event: LinkEvent, conte
         return giveUp(machine, outage, event.failure);
       }
       // Two failures or one deadline: time to ask why, beside the next dial and never before it.
-      const puzzled = counted.timeouts > 0 || counted.attempts >= 2;
-      return seek(
-        { memory, state: { ...state, outage: counted } },
-        context,
-        puzzled ? [{ do: 'probe' }] : [],
-      );
+      const [next, effects] = seek({ memory, state: { ...state, outage: counted } }, context, []);
+      return [next, puzzling(counted) ? [...effects, { do: 'probe' }] : effects];
     }
     case 'lost': {
       if (state.name === 'seeking') return stay(machine);

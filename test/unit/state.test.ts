@@ -116,10 +116,11 @@ describe('what a link becomes', () => {
       seeking(dialling, { attempts: 2 }),
       refused,
       {},
-      'seeking dialling: probe, dial',
+      'seeking dialling: dial, probe',
     ],
-    ['a deadline: ask why', seeking(dialling), timeout, {}, 'seeking dialling: probe, dial'],
-    ['the lane is over', seeking(dialling, { attempts: 8 }), refused, {}, 'seeking pacing: probe, wait'],
+    ['a deadline: ask why', seeking(dialling), timeout, {}, 'seeking dialling: dial, probe'],
+    ['the lane is over', seeking(dialling, { attempts: 8 }), refused, {}, 'seeking pacing: wait'],
+    ['every fourth: ask again', seeking(dialling, { attempts: 10 }), refused, {}, 'seeking pacing: wait, probe'],
     ['a failure that is not ours any more', seeking(pacing), refused, {}, 'seeking pacing: '],
     [
       'it fails while there is no network',
@@ -331,7 +332,7 @@ describe('what the effects carry', () => {
   test('attempts used up: the link fails, and says so', () => {
     const own = { policy: { ...policy, maxAttempts: 3 } };
     expect(told(step(seeking(dialling, { attempts: 2 }), refused, own))).toBe(
-      'seeking dialling: probe, dial',
+      'seeking dialling: dial, probe',
     );
     const [machine, effects] = step(seeking(dialling, { attempts: 3 }), timeout, own);
     expect(effects).toEqual([

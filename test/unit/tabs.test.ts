@@ -55,11 +55,11 @@ describe('one handshake at a time', () => {
   });
 
   test('a refusal and a deadline end a turn as well', async () => {
-    world.behaviour = sequence(refuses(), hangs(), accepts());
+    world.behaviour = sequence(hangs(), refuses(), accepts());
     const [a, b, c] = tabs(3);
     expect(await peakWithin(1_700)).toBe(1);
-    // Refused at 80, hung from then until 1580; the one that was refused is at the end of the queue.
-    expect(dialsAt()).toEqual([0, 80, 1_580, 1_660]);
+    // It hung until 1500 and goes to the end of the queue; the one that is refused at 1580 dials again in the same turn.
+    expect(dialsAt()).toEqual([0, 1_500, 1_580, 1_660]);
     await world.pass(300);
     expect([a, b, c].map((ws) => ws!.status.name)).toEqual(['online', 'online', 'online']);
     expect(locked()).toBe(0);
