@@ -12,7 +12,7 @@ const COALESCE_MS = 200;
 
 /**
  * @param controlUrl origin of the control room; undefined: nothing is sent
- * @param read gives the present state, as demo/control-room/pages.ts takes it
+ * @param read gives the present state, as demo/server/telemetry.ts takes it
  */
 export function reportToControlRoom(controlUrl, read) {
   if (controlUrl === undefined) return { send() {} };

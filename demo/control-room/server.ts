@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import type { Cluster } from '../cluster.ts';
 import { projectRoot } from '../server/processes.ts';
 import { requestPath, serveFile } from '../server/static.ts';
-import { PageViews } from './pages.ts';
 import { ClusterError, faults, nodeIds, type Fault, type NodeId } from '../server/state.ts';
 import { parseClientReport, type Telemetry } from '../server/telemetry.ts';
 
@@ -33,7 +32,6 @@ export class ControlRoom {
   readonly #hosts: readonly string[];
   readonly #cluster: Cluster;
   readonly #telemetry: Telemetry;
-  readonly #views = new PageViews();
   readonly #watchers = new Set<ServerResponse>();
   #pushing: NodeJS.Timeout | undefined;
   #lastPush = -Infinity;
@@ -139,7 +137,7 @@ export class ControlRoom {
 
   async #get({ method }: IncomingMessage, response: ServerResponse): Promise<void> {
     if (method !== 'GET') throw new Refusal(405, `method must be GET, not ${method}`);
-    sendJson(response, 200, await this.#state());
+    sendJson(response, 200, await this.#cluster.state());
   }
 
   async #watch({ method }: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -150,24 +148,17 @@ export class ControlRoom {
     await this.#push(response);
   }
 
-  async #state(): Promise<object> {
-    return this.#views.addTo(await this.#cluster.state());
-  }
-
   async #push(watcher: ServerResponse): Promise<void> {
     // One that does not keep up misses states in between, never the memory of this process.
     if (watcher.writableLength > maxBodyBytes) return;
-    watcher.write(`data: ${JSON.stringify(await this.#state())}\n\n`);
+    watcher.write(`data: ${JSON.stringify(await this.#cluster.state())}\n\n`);
   }
 
   /** From the todo pages, which have another origin; sent as text/plain so that no preflight delays it. */
   async #receiveReport(request: IncomingMessage, response: ServerResponse): Promise<void> {
     response.setHeader('access-control-allow-origin', '*');
     if (request.method !== 'POST') throw new Refusal(405, `method must be POST, not ${request.method}`);
-    const body = await readJson(request);
-    const report = parseClientReport(body);
-    this.#views.receive(report.id, body);
-    this.#telemetry.receive(report);
+    this.#telemetry.receive(parseClientReport(await readJson(request)));
     sendJson(response, 200, {});
   }
 }

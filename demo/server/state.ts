@@ -25,7 +25,28 @@ export interface NodeState {
   port: number;
 }
 
-export interface ClientState {
+/** What a todo page tells of itself beside its node; shown as it comes, nothing counts on it. Missing where the page did not say it, or said nonsense. */
+export interface PageView {
+  /** The policy in its address. */
+  policy?: string;
+  /** It was asked to keep a warm standby. */
+  warm?: boolean;
+  /** The node its standby leads to. */
+  standby?: string;
+  /** Its node has announced its end; the page is still served by it. */
+  leaving?: boolean;
+  /** The dial under way or next, from 1. */
+  attempt?: number;
+  /** When the next dial goes out, Unix time (ms). */
+  until?: number;
+  /** What the last probe found, in words. */
+  probe?: string;
+  suspicions?: number;
+  /** Replacements that were not needed because the link answered after all. */
+  hedgesCancelled?: number;
+}
+
+export interface ClientState extends PageView {
   id: string;
   status: string;
   node?: string;

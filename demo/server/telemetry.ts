@@ -1,4 +1,4 @@
-import type { ClientState, FailoverEntry, NodeId } from './state.ts';
+import type { ClientState, FailoverEntry, NodeId, PageView } from './state.ts';
 
 /** A client not heard of for so long is forgotten. */
 const forgetAfterMs = 15_000;
@@ -11,13 +11,31 @@ export interface ClientReport {
   status: string;
   node?: string;
   rttMs?: number;
+  view?: PageView;
   report?: Record<string, unknown>;
   gone?: boolean;
 }
 
 const limits = { id: 64, status: 32, node: 32 };
 
-/** Checks what a page has sent. Throws a RangeError naming field and value. */
+const isText = (value: unknown): boolean =>
+  typeof value === 'string' && value.length > 0 && value.length <= 100;
+const isFlag = (value: unknown): boolean => typeof value === 'boolean';
+const isCount = (value: unknown): boolean => typeof value === 'number' && value >= 0;
+
+const viewFields: Record<keyof PageView, (value: unknown) => boolean> = {
+  policy: isText,
+  warm: isFlag,
+  standby: isText,
+  leaving: isFlag,
+  attempt: isCount,
+  until: isCount,
+  probe: isText,
+  suspicions: isCount,
+  hedgesCancelled: isCount,
+};
+
+/** Checks what a page has sent. Throws a RangeError naming field and value; of the view it takes what makes sense. */
 export function parseClientReport(value: unknown): ClientReport {
   if (!isRecord(value)) throw new RangeError(`the body must be a JSON object, not ${show(value)}`);
   const { id, status, node, rttMs, report, gone } = value;
@@ -37,6 +55,11 @@ export function parseClientReport(value: unknown): ClientReport {
     status: text('status', status),
     ...(node !== undefined && { node: text('node', node) }),
     ...(rttMs !== undefined && { rttMs }),
+    view: Object.fromEntries(
+      Object.entries(viewFields).flatMap(([name, holds]) =>
+        holds(value[name]) ? [[name, value[name]]] : [],
+      ),
+    ),
     ...(report !== undefined && { report }),
     ...(gone !== undefined && { gone }),
   };
@@ -73,12 +96,13 @@ export class Telemetry {
     return this.clients.filter((client) => client.node === node).length;
   }
 
-  receive({ id, status, node, rttMs, report, gone }: ClientReport): void {
+  receive({ id, status, node, rttMs, view, report, gone }: ClientReport): void {
     const lastSeen = this.now();
     // Deleted first, so that the map's order is that of the last word.
     this.#clients.delete(id);
     if (!gone) {
       this.#clients.set(id, {
+        ...view,
         id,
         status,
         ...(node !== undefined && { node }),

@@ -58,6 +58,7 @@ export async function series(
       title: 'Beside a bare immediate redial',
       notes: [
         'rounds in turns',
+        'at equal luck: medians when outcomes weigh as if both had met the dead node equally often, which is the balancer’s coin',
         'bare is served by a greeting, bare-ddp by a subscription, as the todo app is: the like of plain and of ours',
       ],
       rows: ratios,

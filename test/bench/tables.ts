@@ -78,6 +78,32 @@ export function outcomeRow(fault: string, client: string, outcomes: readonly Out
   };
 }
 
+/**
+ * Medians as if both had been equally lucky with the balancer: how many attempts it takes is its coin, and where one of two succeeds the
+ * median stands right on the step from one attempt to two. So outcomes weigh as much as those of both with as many attempts do.
+ */
+function evenMedians(one: readonly Outcome[], other: readonly Outcome[]): number[] {
+  const tries = ({ attempts }: Outcome) => attempts.length;
+  const count = (outcomes: readonly Outcome[], n: number) => outcomes.filter((x) => tries(x) === n).length;
+  const both = (x: Outcome) => count(one, tries(x)) > 0 && count(other, tries(x)) > 0;
+  return [one, other].map((outcomes) => {
+    const weighed = outcomes
+      .filter(both)
+      .map((x) => ({
+        ms: x.servedMs ?? Infinity,
+        weight: (count(one, tries(x)) + count(other, tries(x))) / count(outcomes, tries(x)),
+      }))
+      .sort((x, y) => x.ms - y.ms);
+    let left = weighed.reduce((sum, { weight }) => sum + weight, 0) / 2;
+    return weighed.find(({ weight }) => (left -= weight) < 1e-9)?.ms ?? NaN;
+  });
+}
+
+function evenRatio(one: readonly Outcome[], other: readonly Outcome[]): number {
+  const [a = NaN, b = NaN] = evenMedians(one, other);
+  return Number((a / b).toFixed(2));
+}
+
 /** Median of each client over that of each bare one in the same rounds. */
 export function ratioRows(fault: string, results: ReadonlyMap<string, readonly Outcome[]>): Row[] {
   const median = (client: string): number =>
@@ -95,6 +121,7 @@ export function ratioRows(fault: string, results: ReadonlyMap<string, readonly O
         client,
         beside: other,
         'median / median': Number((median(client) / median(other)).toFixed(2)),
+        'at equal luck': evenRatio(results.get(client)!, results.get(other)!),
       })),
     );
 }

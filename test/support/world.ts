@@ -220,6 +220,7 @@ export class World {
         return this.fetchAnswer?.(String(input), init) ?? Promise.reject(new TypeError('fetch failed'));
       },
       locks: this.locks,
+      subtle: undefined,
       storage: this.storage,
       userAgent: '',
       baseUrl: 'https://app.example/',
@@ -243,6 +244,16 @@ export class World {
 
   say(text: string): void {
     this.log.push(`${Math.round(this.now)} ${text}`);
+  }
+
+  /** When dials went out, ms since the world began. */
+  dialsAt(): number[] {
+    return this.log.filter((line) => line.includes(' dial ')).map((line) => Number.parseInt(line));
+  }
+
+  /** The first letters of the hosts that were dialled, in order. */
+  hosts(): string {
+    return this.sockets.map(({ url }) => new URL(url).hostname[0]).join('');
   }
 
   get last(): FakeSocket {
@@ -311,5 +322,18 @@ export class World {
     vi.useRealTimers();
   }
 }
+
+/** A node that says its name in its first frame, for `identify`. */
+export const named = (name: string, served: Served = {}): Behaviour =>
+  accepts({ greeting: `node ${name}`, ...served });
+export const identify = (data: unknown): string | undefined => /^node (\w+)$/.exec(String(data))?.[1];
+
+/** mulberry32: uniform in [0, 1), the same for the same seed. */
+export const seeded = (seed: number) => (): number => {
+  seed = (seed + 0x6d2b79f5) | 0;
+  let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+  return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+};
 
 export const heartbeat = { message: 'ping' as Frame, isReply: (data: unknown): boolean => data === 'pong' };

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { FailoverOptions } from '../../src/core/options.ts';
-import { accepts, hangs, heartbeat, refuses, sequence, World } from '../support/world.ts';
+import { accepts, hangs, heartbeat, refuses, sequence, World, named, identify } from '../support/world.ts';
 
 // One dial from its decision to its end. An upgrade or a refusal takes 80 ms, an answer 40 ms.
 let world: World;
@@ -138,16 +138,12 @@ describe('a provider', () => {
   });
 
   test('that throws for a standby is warned of, and the link goes on', async () => {
-    const named = (name: string) => accepts({ greeting: `node ${name}` });
     world.behaviour = sequence(named('a'), named('b'));
     let asked = 0;
-    const ws = link(
-      { standby: 'warm', heartbeat, identify: (data) => /^node (.)$/.exec(String(data))?.[1] },
-      () => {
-        if (++asked === 2) throw new Error('not now');
-        return 'wss://app.example/';
-      },
-    );
+    const ws = link({ standby: 'warm', heartbeat, identify }, () => {
+      if (++asked === 2) throw new Error('not now');
+      return 'wss://app.example/';
+    });
     await world.pass(2_000);
     expect(world.log.filter((line) => /warning|down|attempt/.test(line))).toEqual([
       '80 attempt open',
@@ -159,13 +155,10 @@ describe('a provider', () => {
   test('is told of a standby as of a dial without a cause', async () => {
     world.behaviour = sequence(accepts({ greeting: 'node a' }), refuses());
     const contexts: object[] = [];
-    link(
-      { standby: 'warm', identify: (data) => /^node (.)$/.exec(String(data))?.[1] },
-      ({ attempt, cause }) => {
-        contexts.push({ attempt, cause });
-        return 'wss://app.example/';
-      },
-    );
+    link({ standby: 'warm', identify }, ({ attempt, cause }) => {
+      contexts.push({ attempt, cause });
+      return 'wss://app.example/';
+    });
     await world.pass(1_500);
     expect(contexts).toEqual([
       { attempt: 1, cause: undefined },

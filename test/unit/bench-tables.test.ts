@@ -48,6 +48,24 @@ describe('tables of the benchmark', () => {
     expect(ratioRows('stop', new Map([['ours', [served(110)]]]))).toEqual([]);
   });
 
+  it('compare them as if both had been equally lucky', () => {
+    const tries = (n: number, servedMs: number) => ({
+      ...served(servedMs),
+      attempts: Array(n).fill({ ms: 1, outcome: 'failed' }),
+    });
+    // One was lucky three times of four, the other once: attempt by attempt they are ten per cent apart.
+    const lucky = [tries(1, 100), tries(1, 100), tries(1, 100), tries(2, 200)];
+    const unlucky = [tries(1, 110), tries(2, 220), tries(2, 220), tries(2, 220), tries(9, 990)];
+    const [row] = ratioRows(
+      'stop',
+      new Map([
+        ['ours', unlucky],
+        ['bare', lucky],
+      ]),
+    );
+    expect([row!['median / median'], row!['at equal luck']]).toEqual([2.2, 1.1]);
+  });
+
   it('show every column of every row', () => {
     expect(
       markdown([

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DDPClient, type ApplyOptions, type DDPOptions } from '../../src/ddp/index.ts';
-import { accepts, ONE_WAY, sequence, World } from '../support/world.ts';
+import { accepts, ONE_WAY, sequence, World, seeded } from '../support/world.ts';
 import type { Behaviour, FakeSocket } from '../support/world.ts';
 
 // A real client on a real link moves from a node that still works: what that one was asked it answers, what it shows is shown
@@ -479,18 +479,10 @@ describe('subscriptions', () => {
 });
 
 describe('under fire', () => {
-  /** mulberry32 */
-  const chance = (seed: number) => () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-
   test.each(Array.from({ length: 12 }, (_, i) => i + 1))(
     'seed %d: calls settle once, those that may run once do, the documents are exact',
     async (seed) => {
-      const random = chance(seed);
+      const random = seeded(seed);
       world.behaviour = (socket) =>
         cluster.node({
           methodMs: random() * 400,
@@ -539,7 +531,7 @@ describe('under fire', () => {
   );
 
   test('ten minutes of stalls: nothing was down, the app saw nothing, calls settled once', async () => {
-    const random = chance(7);
+    const random = seeded(7);
     for (let i = 0; i < 20; i++) cluster.put(`doc ${i}`, { n: i });
     const stall = () => (random() < 0.3 ? 300 + random() * 700 : 0);
     world.behaviour = cluster.node({ stall });

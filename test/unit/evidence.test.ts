@@ -21,15 +21,15 @@ const answers = (
     }));
 const at = (what: string) =>
   world.log.filter((line) => line.includes(` ${what}`)).map((line) => Number.parseInt(line));
-const dialsAt = () => at('dial ');
 /** From the end of a dial to the next one. */
 const waits = () => {
   const ends = at('attempt ');
-  return dialsAt()
+  return world
+    .dialsAt()
     .slice(1)
     .map((ms, i) => ms - ends[i]!);
 };
-const durations = () => at('attempt ').map((ms, i) => ms - dialsAt()[i]!);
+const durations = () => at('attempt ').map((ms, i) => ms - world.dialsAt()[i]!);
 
 describe('a server that asks to come back later', () => {
   test.each([
@@ -247,7 +247,7 @@ describe('an app that answers beside a dial that hangs', () => {
     await world.pass(1_000);
     world.last.serverEnds();
     await world.pass(9_500);
-    expect([ws.status.name, world.fetches.length, dialsAt().length]).toEqual(['online', 1, 5]);
+    expect([ws.status.name, world.fetches.length, world.dialsAt().length]).toEqual(['online', 1, 5]);
   });
 });
 
@@ -261,7 +261,7 @@ describe('the budget', () => {
       world.link({ policy });
       await world.pass(600_000);
       const { fastAttempts, dialsPerMinute } = POLICIES[policy];
-      const all = [...dialsAt(), ...world.fetches.map((fetch) => fetch.at)].sort((a, b) => a - b);
+      const all = [...world.dialsAt(), ...world.fetches.map((fetch) => fetch.at)].sort((a, b) => a - b);
       expect(world.fetches.length).toBeGreaterThan(0);
       // A bucket of two fast lanes that is refilled at the long-run rate.
       let [tokens, last, least] = [2 * fastAttempts, 0, Infinity];
@@ -298,7 +298,7 @@ describe('an answer that comes late', () => {
     expect([world.fetches.length, told, world.reports[0]!.probes]).toEqual([1, [], []]);
     world.last.serverEnds();
     await world.pass(500);
-    expect(dialsAt().slice(-2)).toEqual([1_025, 6_005]);
+    expect(world.dialsAt().slice(-2)).toEqual([1_025, 6_005]);
   });
 
   test('in the next outage it says nothing about that one', async () => {
@@ -332,7 +332,7 @@ describe('an answer that comes late', () => {
     await world.pass(1_000);
     world.last.serverEnds();
     await world.pass(1_000);
-    expect([told, ws.status.name, dialsAt().length]).toEqual([['overloaded'], 'online', 5]);
+    expect([told, ws.status.name, world.dialsAt().length]).toEqual([['overloaded'], 'online', 5]);
   });
 
   test('a link that is closed hears of no probe, and aborts it', async () => {

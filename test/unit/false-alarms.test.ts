@@ -1,7 +1,17 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { POLICIES, type PolicyName } from '../../src/core/policies.ts';
 import type { FailoverOptions } from '../../src/core/options.ts';
-import { accepts, hangs, heartbeat, ONE_WAY, opensMute, refuses, sequence, World } from '../support/world.ts';
+import {
+  accepts,
+  hangs,
+  heartbeat,
+  ONE_WAY,
+  opensMute,
+  refuses,
+  sequence,
+  World,
+  seeded,
+} from '../support/world.ts';
 import type { Behaviour, FakeSocket } from '../support/world.ts';
 
 // What looks like a dead node and is none must cost the app nothing; what never gets better must cost the server little.
@@ -9,27 +19,18 @@ let world: World;
 beforeEach(() => (world = new World()));
 afterEach(() => world.dispose());
 
-const dialsAt = () =>
-  world.log.filter((line) => line.includes(' dial ')).map((line) => Number.parseInt(line));
 const told = (what: RegExp) => world.log.filter((line) => what.test(line));
 /** Least that was left in the policy's bucket, had each dial taken one out. */
 const leastTokens = (policy: PolicyName) => {
   const { fastAttempts, dialsPerMinute } = POLICIES[policy];
   const full = 2 * fastAttempts;
   let [tokens, last, least] = [full, 0, full];
-  for (const ms of dialsAt()) {
+  for (const ms of world.dialsAt()) {
     tokens = Math.min(full, tokens + ((ms - last) * dialsPerMinute) / 60_000) - 1;
     last = ms;
     least = Math.min(least, tokens);
   }
   return least;
-};
-/** mulberry32 */
-const chance = (seed: number) => () => {
-  seed = (seed + 0x6d2b79f5) | 0;
-  let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-  return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
 };
 
 describe('a server that stalls for 0.3 to 1 s at three pings of ten, for ten minutes', () => {
@@ -52,7 +53,7 @@ describe('a server that stalls for 0.3 to 1 s at three pings of ten, for ten min
     ['balanced', 3, 3_000],
     ['frugal', 4, 20_000],
   ])('%s, seed %d: never down, nothing sent twice or out of order', async (policy, seed, everyMs) => {
-    const random = chance(seed);
+    const random = seeded(seed);
     world.behaviour = stalls(random);
     const ws = world.link({ policy, heartbeat, env: { random } });
     ws.subscriptions.set('a', 'sub a');

@@ -534,8 +534,6 @@ describe('events per connection', () => {
 
 describe('the spread that a node asks for ahead of time', () => {
   const names = (spreadMs: number) => JSON.stringify({ msg: 'node', id: 'n1', spreadMs });
-  const dialsAt = () =>
-    world.log.filter((line) => line.includes(' dial ')).map((line) => Number.parseInt(line));
   const link = async (greeting: string | undefined, options: FailoverOptions = {}) => {
     world.behaviour = sequence(accepts({ greeting }), accepts());
     const ws = world.link({ ...FAST, ...options });
@@ -548,14 +546,14 @@ describe('the spread that a node asks for ahead of time', () => {
     world.last.serverEnds();
     await world.pass(10_000);
     // Half of it, as chance is 0.5 here.
-    expect(dialsAt()).toEqual([0, 3_000]);
+    expect(world.dialsAt()).toEqual([0, 3_000]);
   });
 
   test('so is its silence, while it may still answer', async () => {
     const ws = await link(names(4_000));
     world.last.vanished = true;
     await world.pass(10_000);
-    expect(dialsAt()).toEqual([0, 3_350]);
+    expect(world.dialsAt()).toEqual([0, 3_350]);
     expect(ws.stats()).toMatchObject({ suspicions: 1, failovers: 1 });
   });
 
@@ -563,7 +561,7 @@ describe('the spread that a node asks for ahead of time', () => {
     await link(names(4_000), { hedge: false });
     world.last.vanished = true;
     await world.pass(10_000);
-    expect(dialsAt()).toEqual([0, 3_350]);
+    expect(world.dialsAt()).toEqual([0, 3_350]);
   });
 
   test('the last word counts, a new connection starts without, and a minute is the most', async () => {
@@ -576,7 +574,7 @@ describe('the spread that a node asks for ahead of time', () => {
     world.last.serverSends(names(1e9), 0);
     world.last.serverEnds();
     await world.pass(60_000);
-    expect(dialsAt()).toEqual([0, 1_005, 2_005, 33_000]);
+    expect(world.dialsAt()).toEqual([0, 1_005, 2_005, 33_000]);
   });
 
   test('only the first dial of an outage is spread', async () => {
@@ -585,7 +583,7 @@ describe('the spread that a node asks for ahead of time', () => {
     await world.pass(1_000);
     world.last.serverEnds();
     await world.pass(10_000);
-    expect(dialsAt()).toEqual([0, 3_000, 3_080, 3_160]);
+    expect(world.dialsAt()).toEqual([0, 3_000, 3_080, 3_160]);
   });
 
   test('a drain notice has its own; `reconnect()` and a page that is back wait for nothing', async () => {
@@ -598,7 +596,7 @@ describe('the spread that a node asks for ahead of time', () => {
     world.last.serverSends(names(60_000), 0);
     ws.reconnect();
     await world.pass(1_000);
-    expect(dialsAt()).toEqual([0, 1_005, 2_000, 3_000]);
+    expect(world.dialsAt()).toEqual([0, 1_005, 2_000, 3_000]);
   });
 
   test.each([
@@ -611,7 +609,7 @@ describe('the spread that a node asks for ahead of time', () => {
     await world.pass(1_000);
     world.last.vanished = true;
     await world.pass(1_000);
-    const [, lost, silent] = dialsAt();
+    const [, lost, silent] = world.dialsAt();
     expect(lost! - 1_000).toBeLessThanOrEqual(20);
     const suspectedAt = Number.parseInt(world.log.find((line) => line.includes('suspect after'))!);
     expect(silent! - suspectedAt).toBeLessThanOrEqual(20);

@@ -1,7 +1,17 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { LEAK_MS } from '../../src/core/engine.ts';
 import type { FailoverOptions } from '../../src/core/options.ts';
-import { accepts, byHost, heartbeat, refuses, sequence, World, type Behaviour } from '../support/world.ts';
+import {
+  accepts,
+  byHost,
+  heartbeat,
+  refuses,
+  sequence,
+  World,
+  type Behaviour,
+  named,
+  identify,
+} from '../support/world.ts';
 
 // Firefox keeps the TCP connection of each handshake that is abandoned while it hangs, and at the sixth to one host it opens no
 // WebSocket there any more, in any tab. Links of one world are the tabs of one origin: they share storage and locks.
@@ -41,8 +51,6 @@ const peak = () =>
 const KEY = 'failover-websocket:app.example';
 const stored = (key = KEY) => JSON.parse(world.stored.get(key) ?? '[]') as number[];
 const options: FailoverOptions = { policy: 'fast', probe: false };
-const dialsAt = () =>
-  world.log.filter((line) => line.includes(' dial ')).map((line) => Number.parseInt(line));
 
 describe('the engine’s limit', () => {
   test('three short deadlines, then only the engine gives up, and the last one is kept', async () => {
@@ -53,12 +61,12 @@ describe('the engine’s limit', () => {
     const [, , third, fourth, fifth] = leaked.get('app.example')!;
     expect([fourth! - third!, fifth! - fourth!].map((ms) => ms >= 20_000)).toEqual([true, true]);
     expect(stored()).toHaveLength(5);
-    const { length } = dialsAt();
+    const { length } = world.dialsAt();
     // The first is gone 90 s after it was left: then one may be spent again.
     await world.pass(leaked.get('app.example')![0]! + LEAK_MS - world.now - 1);
-    expect(dialsAt()).toHaveLength(length);
+    expect(world.dialsAt()).toHaveLength(length);
     await world.pass(2);
-    expect(dialsAt()).toHaveLength(length + 1);
+    expect(world.dialsAt()).toHaveLength(length + 1);
   });
 
   test.each([1, 2, 3, 8])('is never reached by %i tabs through a black hole', async (tabs) => {
@@ -91,14 +99,13 @@ describe('the engine’s limit', () => {
   });
 
   test('nor while a race, a standby and hedges spend as well', async () => {
-    const named = (name: string) => accepts({ greeting: `node ${name}` });
     const up = (name: string): Behaviour => sequence(named(name), blackHole);
     world.behaviour = byHost({ 'a.example': up('a'), 'b.example': up('b') });
     const all = [1, 2, 3].map(() =>
-      world.link(
-        { ...options, heartbeat, standby: 'warm', identify: (data) => /^node (.)$/.exec(String(data))?.[1] },
-        ['wss://a.example/', 'wss://b.example/'],
-      ),
+      world.link({ ...options, heartbeat, standby: 'warm', identify }, [
+        'wss://a.example/',
+        'wss://b.example/',
+      ]),
     );
     await world.pass(300_000);
     for (const socket of world.sockets) socket.vanished = socket.readyState === 1;
@@ -112,7 +119,7 @@ describe('the engine’s limit', () => {
     const ws = world.link({
       ...options,
       standby: 'warm',
-      identify: (data) => /^node (.)$/.exec(String(data))?.[1],
+      identify,
     });
     await world.pass(85_000);
     expect(stored()).toHaveLength(3);

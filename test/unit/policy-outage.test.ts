@@ -6,13 +6,11 @@ let world: World;
 beforeEach(() => (world = new World()));
 afterEach(() => world.dispose());
 
-const dialsAt = () =>
-  world.log.filter((line) => line.includes(' dial ')).map((line) => Number.parseInt(line));
 const endsAt = () =>
   world.log.filter((line) => line.includes(' attempt ')).map((line) => Number.parseInt(line));
 
 describe('an outage of refusals', () => {
-  const waits = () => dialsAt().map((at, i) => at - (endsAt()[i - 1] ?? 0));
+  const waits = () => world.dialsAt().map((at, i) => at - (endsAt()[i - 1] ?? 0));
 
   test('fast lane, then full jitter under the cap', async () => {
     world.behaviour = refuses();
@@ -39,7 +37,7 @@ describe('an outage of refusals', () => {
     world.random = 0;
     const ws = world.link({ policy: 'fast' });
     while (ws.status.name !== 'online') await world.pass(1_000);
-    const at = dialsAt();
+    const at = world.dialsAt();
     expect(at).toHaveLength(301);
     // fast: a burst of 16, then one each second.
     for (let i = 0; i < at.length; i++) {
@@ -81,7 +79,7 @@ describe('nodes that accept and then end', () => {
     world.behaviour = accepts({ endsAfterMs: 0, code: 1011 });
     world.link();
     await world.pass(120_000);
-    const at = dialsAt();
+    const at = world.dialsAt();
     // balanced: a burst of 16, then 30 a minute.
     expect(at.length).toBeLessThanOrEqual(16 + 60 + 1);
     expect(at.length).toBeGreaterThan(60);
@@ -143,7 +141,7 @@ describe('nodes that accept and then end', () => {
 });
 
 describe('deadlines', () => {
-  const durations = () => endsAt().map((at, i) => at - dialsAt()[i]!);
+  const durations = () => endsAt().map((at, i) => at - world.dialsAt()[i]!);
 
   test('a black hole: six flat ones, then growing ones up to the cap', async () => {
     world.behaviour = sequence(accepts(), hangs());

@@ -25,7 +25,6 @@ const race = (a: Behaviour, b: Behaviour, more: FailoverOptions = {}) => {
   world.behaviour = byHost({ 'a.example': a, 'b.example': b });
   return world.link({ ...options, ...more }, [A, B]);
 };
-const hosts = () => world.sockets.map(({ url }) => new URL(url).hostname[0]).join('');
 const states = () => world.sockets.map(({ readyState }) => readyState);
 const attempts = () => world.log.filter((line) => line.includes('attempt'));
 
@@ -33,7 +32,7 @@ describe('started', () => {
   test('after 250 ms, and the one that opens first is taken', async () => {
     const ws = race(hangs(), accepts());
     await world.pass(249);
-    expect(hosts()).toBe('a');
+    expect(world.hosts()).toBe('a');
     await world.pass(1_000);
     expect(world.log).toEqual([
       '0 dial 1',
@@ -62,7 +61,7 @@ describe('started', () => {
   ])('not for a dial that has %s by then', async (_, a) => {
     race(a, slow(100));
     await world.pass(2_000);
-    expect(hosts().length).toBe(attempts().length);
+    expect(world.hosts().length).toBe(attempts().length);
     expect(attempts().join()).not.toContain('cancelled');
   });
 
@@ -71,7 +70,7 @@ describe('started', () => {
     world.behaviour = byHost({ 'a.example': refuses(200), 'b.example': slow(240), 'c.example': accepts() });
     world.link(options, [A, B, C]);
     await world.pass(2_000);
-    expect(hosts()).toBe('ab');
+    expect(world.hosts()).toBe('ab');
   });
 
   test('only with another host', async () => {
@@ -85,7 +84,7 @@ describe('started', () => {
     world.behaviour = hangs();
     world.link(options, [A, B, C]);
     await world.pass(1_400);
-    expect(hosts()).toBe('ab');
+    expect(world.hosts()).toBe('ab');
   });
 
   test('at most one handshake to an address, whatever the outage', async () => {
@@ -104,14 +103,14 @@ describe('started', () => {
     let asked = 0;
     const ws = world.link(options, () => ((asked += 1), [A, B]));
     await world.pass(1_000);
-    expect([asked, hosts(), ws.url]).toEqual([1, 'ab', B]);
+    expect([asked, world.hosts(), ws.url]).toEqual([1, 'ab', B]);
   });
 
   test('not while a provider has not answered', async () => {
     world.behaviour = accepts();
     world.link(options, () => new Promise<string[]>((resolve) => setTimeout(resolve, 500, [A, B])));
     await world.pass(1_000);
-    expect(hosts()).toBe('a');
+    expect(world.hosts()).toBe('a');
   });
 
   test('only with dials to spare', async () => {
@@ -119,7 +118,7 @@ describe('started', () => {
     world.link({ ...options, policy: { preset: 'fast', fastAttempts: 2, dialsPerMinute: 1 } }, [A, B]);
     await world.pass(1_600);
     // Three of the burst of 4 are spent; one is not more than the next outage's lane.
-    expect(hosts()).toBe('aba');
+    expect(world.hosts()).toBe('aba');
   });
 
   test('its dials come out of the budget', async () => {
@@ -155,7 +154,7 @@ describe('one fails', () => {
     const ws = race(slow(700), refuses(100));
     await world.pass(5_000);
     expect(attempts()).toEqual(['350 attempt refused', '700 attempt open']);
-    expect([ws.status.name, hosts(), states()]).toEqual(['online', 'ab', [1, 3]]);
+    expect([ws.status.name, world.hosts(), states()]).toEqual(['online', 'ab', [1, 3]]);
   });
 
   test('then the other as well: both count, and it is dialled on', async () => {
@@ -180,7 +179,7 @@ describe('one fails', () => {
     await world.pass(510);
     expect(attempts()).toEqual(['350 attempt refused', '500 attempt refused']);
     // b failed first: it is the one to try.
-    expect(hosts()).toBe('abb');
+    expect(world.hosts()).toBe('abb');
   });
 
   test('by their deadlines, each its own', async () => {
@@ -193,7 +192,7 @@ describe('one fails', () => {
     world.behaviour = byHost({ 'a.example': refuses(400), 'b.example': hangs(), 'c.example': accepts() });
     world.link(options, [A, B, C]);
     await world.pass(1_700);
-    expect(hosts()).toBe('ab');
+    expect(world.hosts()).toBe('ab');
   });
 });
 
@@ -205,13 +204,13 @@ describe('beside a connection that serves', () => {
     world.sockets[0]!.stallMs = 700;
     while (ws.status.name === 'online') await world.pass(1);
     await world.pass(300);
-    expect(hosts()).toBe('aba');
+    expect(world.hosts()).toBe('aba');
     world.sockets[0]!.stallMs = 0;
     while (ws.status.name === 'suspect') await world.pass(1);
     await world.pass(10);
     expect(states()).toEqual([1, 3, 3]);
     await world.pass(10_000);
-    expect(hosts()).toBe('aba');
+    expect(world.hosts()).toBe('aba');
   });
 
   test('it takes over only when it has answered, and one loses', async () => {
@@ -226,7 +225,7 @@ describe('beside a connection that serves', () => {
     while (ws.status.name === 'online') await world.pass(1);
     await world.pass(1_000);
     // b is open at 400 and mute; a, dialled at 250, opens at 500 and answers.
-    expect(hosts()).toBe('aba');
+    expect(world.hosts()).toBe('aba');
     expect([ws.status.name, states().slice(1)]).toEqual(['online', [3, 1]]);
     expect(world.reports).toMatchObject([
       {

@@ -11,7 +11,8 @@ import {
   World,
   type Behaviour,
   type FakeSocket,
-  type Served,
+  named,
+  identify,
 } from '../support/world.ts';
 
 // A second connection, open and quiet. An upgrade or a refusal takes 80 ms, an answer 40 ms.
@@ -19,11 +20,8 @@ let world: World;
 beforeEach(() => (world = new World()));
 afterEach(() => world.dispose());
 
-/** A node that greets with its name. */
-const node = (name: string, served: Served = {}) => accepts({ greeting: `node ${name}`, ...served });
 /** The balancer's choice, dial by dial; the last one stays. */
-const nodes = (...names: string[]) => sequence(...names.map((name) => node(name)));
-const identify = (data: unknown) => /^node (\w+)$/.exec(String(data))?.[1];
+const nodes = (...names: string[]) => sequence(...names.map((name) => named(name)));
 const options: FailoverOptions = { policy: 'fast', heartbeat, standby: 'warm', identify, probe: false };
 
 const link = (more: FailoverOptions = {}) => world.link({ ...options, ...more });
@@ -37,8 +35,6 @@ const warm = async (more: FailoverOptions = {}) => {
   const [first, second] = world.sockets;
   return { ws, a: first!, b: second! };
 };
-const dialsAt = () =>
-  world.log.filter((line) => line.includes(' dial ')).map((line) => Number.parseInt(line));
 const open = () => world.sockets.filter(({ readyState }) => readyState < 2).length;
 /** What the app sent, without pings. */
 const frames = ({ received }: { received: unknown[] }) => received.filter((frame) => frame !== 'ping');
@@ -96,7 +92,7 @@ describe('becoming warm', () => {
   });
 
   test('one that does not say where it leads is none, and has the longest deadline to say so', async () => {
-    world.behaviour = sequence(node('a'), accepts(), node('b'));
+    world.behaviour = sequence(named('a'), accepts(), named('b'));
     const ws = link();
     await world.pass(455 + 9_999);
     expect([standbyOf(ws), open()]).toEqual([undefined, 2]);
@@ -110,7 +106,7 @@ describe('becoming warm', () => {
   });
 
   test('one that names its node late is warm then', async () => {
-    world.behaviour = sequence(node('a'), accepts());
+    world.behaviour = sequence(named('a'), accepts());
     const ws = link();
     await world.pass(5_000);
     world.last.serverSends('node b');
@@ -119,7 +115,7 @@ describe('becoming warm', () => {
   });
 
   test('one at a time, whatever happens meanwhile', async () => {
-    world.behaviour = sequence(node('a'), hangs(), node('b'));
+    world.behaviour = sequence(named('a'), hangs(), named('b'));
     link();
     await world.pass(500);
     world.page('visible');
@@ -132,7 +128,7 @@ describe('becoming warm', () => {
   });
 
   test('one that hangs is given up at the longest deadline, and nobody is told of an attempt', async () => {
-    world.behaviour = sequence(node('a'), hangs(), node('b'));
+    world.behaviour = sequence(named('a'), hangs(), named('b'));
     const ws = link();
     await world.pass(455);
     world.story();
@@ -189,7 +185,7 @@ describe('only one node answers', () => {
     const ws = link();
     await world.pass(3_600_000);
     expect(world.log.filter((line) => line.includes('warning'))).toEqual(['9935 warning standby']);
-    const at = dialsAt();
+    const at = world.dialsAt();
     // base + half of base · 2ⁿ, at most half of six caps; after each 80 ms of handshake.
     expect(at.slice(1, 12).map((time, i) => time - at[i]! - 80)).toEqual([
       375, 500, 750, 1_250, 2_250, 4_250, 8_250, 15_250, 15_250, 15_250, 15_250,
@@ -206,9 +202,9 @@ describe('only one node answers', () => {
     link();
     await world.pass(60_000);
     // Held by the budget: a burst of 16, of which 8 are an outage's, then one each second.
-    expect(dialsAt().length).toBeLessThan(8 + 60 + 2);
+    expect(world.dialsAt().length).toBeLessThan(8 + 60 + 2);
     const before = world.sockets.length;
-    world.behaviour = node('a');
+    world.behaviour = named('a');
     world.sockets[0]!.serverEnds();
     await world.pass(200);
     // And an outage finds its fast lane untouched.
@@ -217,7 +213,7 @@ describe('only one node answers', () => {
   });
 
   test('dials that fail count as well; when another node is back it is found', async () => {
-    world.behaviour = sequence(node('a'), refuses());
+    world.behaviour = sequence(named('a'), refuses());
     const ws = link();
     await world.pass(60_000);
     expect(world.log.filter((line) => line.includes('warning'))).toEqual(['9935 warning standby']);
@@ -237,7 +233,7 @@ describe('only one node answers', () => {
     const { now } = world;
     world.last.serverEnds();
     await world.pass(1_000);
-    expect(dialsAt()).toEqual([now + 500]);
+    expect(world.dialsAt()).toEqual([now + 500]);
     expect(standbyOf(ws)).toBe('b');
   });
 
@@ -253,7 +249,7 @@ describe('only one node answers', () => {
     await world.pass(1_000);
     expect(ws.status).toMatchObject({ node: 'b', standby: 'a' });
     // From the round trip on that proved it.
-    expect(dialsAt()).toEqual([now + 40 + 375]);
+    expect(world.dialsAt()).toEqual([now + 40 + 375]);
   });
 });
 
@@ -398,7 +394,7 @@ describe('promoted', () => {
     while (ws.status.name === 'online') await world.pass(1);
     const { now } = world;
     await world.pass(1_000);
-    expect(dialsAt()).toEqual([now + 300, now + 300 + 80 + 375]);
+    expect(world.dialsAt()).toEqual([now + 300, now + 300 + 80 + 375]);
     expect(ws.status).toMatchObject({ name: 'online', node: 'c' });
     expect(world.reports[0]!.attempts).toMatchObject([
       { outcome: 'timeout', standby: true },
@@ -481,7 +477,7 @@ describe('promoted', () => {
     world.behaviour = nodes('c');
     await world.pass(2_080);
     expect(ws.status).toMatchObject({ name: 'online', node: 'c' });
-    expect(dialsAt()).toEqual([3_000]);
+    expect(world.dialsAt()).toEqual([3_000]);
   });
 
   test('costs none of the budget', async () => {
@@ -541,7 +537,7 @@ describe('kept', () => {
     world.behaviour = nodes('c');
     await world.pass(600);
     expect(standbyOf(ws)).toBe('c');
-    expect(dialsAt()).toEqual([5_785 + 500]);
+    expect(world.dialsAt()).toEqual([5_785 + 500]);
   });
 
   test('ended by its server: replaced, and the app hears nothing', async () => {
@@ -556,19 +552,19 @@ describe('kept', () => {
   });
 
   test('a node that always drops its standby soon is tried ever more rarely, and told of', async () => {
-    world.behaviour = sequence(node('a'), node('b', { endsAfterMs: 4_000 }));
+    world.behaviour = sequence(named('a'), named('b', { endsAfterMs: 4_000 }));
     link();
     await world.pass(600_000);
     // 4 s each, and up to 15 s between two.
-    expect(dialsAt().length).toBeLessThan(600 / 19 + 10);
+    expect(world.dialsAt().length).toBeLessThan(600 / 19 + 10);
     expect(world.log.filter((line) => line.includes('warning'))).toHaveLength(1);
   });
 
   test('one that lives for a while is replaced as fast as at first', async () => {
-    world.behaviour = sequence(node('a'), node('b', { endsAfterMs: 6_000 }));
+    world.behaviour = sequence(named('a'), named('b', { endsAfterMs: 6_000 }));
     link();
     await world.pass(60_000);
-    const at = dialsAt().slice(1);
+    const at = world.dialsAt().slice(1);
     expect(at.slice(1).map((time, i) => time - at[i]!)).toEqual(at.slice(1).map(() => 80 + 6_000 + 500));
     expect(world.log.filter((line) => line.includes('warning'))).toEqual([]);
   });
@@ -659,7 +655,7 @@ describe('kept', () => {
 
 describe('gives way', () => {
   test('one that is still being made is given up for a dial that matters more', async () => {
-    world.behaviour = sequence(node('a'), hangs(), node('b'));
+    world.behaviour = sequence(named('a'), hangs(), named('b'));
     const ws = link();
     await world.pass(500);
     expect(open()).toBe(2);
@@ -672,7 +668,7 @@ describe('gives way', () => {
   });
 
   test('one that opens while the link is suspect does not get in the way', async () => {
-    world.behaviour = sequence(node('a'), node('b', { openAfterMs: 2_000 }), node('c'));
+    world.behaviour = sequence(named('a'), named('b', { openAfterMs: 2_000 }), named('c'));
     const ws = link();
     await world.pass(1_000);
     world.sockets[0]!.vanished = true;
@@ -682,7 +678,7 @@ describe('gives way', () => {
   });
 
   test('none is sought while the outage is not over', async () => {
-    world.behaviour = sequence(node('a'), refuses());
+    world.behaviour = sequence(named('a'), refuses());
     link();
     await world.pass(100);
     world.sockets[0]!.serverEnds();
@@ -697,10 +693,10 @@ describe('gives way', () => {
     b.vanished = true;
     a.serverEnds();
     await world.pass(1_400);
-    expect(dialsAt()).toEqual([]);
+    expect(world.dialsAt()).toEqual([]);
     await world.pass(200);
     // Its silence is noticed: that dial is the outage's.
-    expect(dialsAt()).toEqual([2_500]);
+    expect(world.dialsAt()).toEqual([2_500]);
   });
 
   test('the budget is an outage’s first: with nothing to spare none is dialled', async () => {
@@ -738,7 +734,7 @@ describe('gives way', () => {
   });
 
   test('one that led to the node that drains is not where the link goes', async () => {
-    world.behaviour = sequence(node('a'), node('a', { openAfterMs: 300 }), node('b'));
+    world.behaviour = sequence(named('a'), named('a', { openAfterMs: 300 }), named('b'));
     const ws = link({ serverNotices: true });
     await world.pass(500);
     world.sockets[0]!.serverSends('{"msg":"drain","afterMs":10000,"spreadMs":4000}', 0);
@@ -748,7 +744,7 @@ describe('gives way', () => {
   });
 
   test('one that leads to the node in use is none either while the browser is offline', async () => {
-    world.behaviour = sequence(node('a'), node('a', { openAfterMs: 300 }), node('b'));
+    world.behaviour = sequence(named('a'), named('a', { openAfterMs: 300 }), named('b'));
     const ws = link({ heartbeat: false });
     await world.pass(500);
     world.online = false;
@@ -774,7 +770,7 @@ describe('the end', () => {
     ['a warm one that is being asked', () => ((world.behaviour = nodes('b')), world.pass(5_560))],
   ])('of the link with %s leaves nothing: close() and hide', async (_, until) => {
     for (const end of ['close', 'hide'] as const) {
-      world.behaviour = sequence(node('a'));
+      world.behaviour = sequence(named('a'));
       const ws = link();
       await world.pass(90);
       world.behaviour = hangs();
@@ -794,7 +790,7 @@ describe('the end', () => {
   });
 
   test('giveup ends it', async () => {
-    world.behaviour = sequence(node('a'), node('b'), refuses());
+    world.behaviour = sequence(named('a'), named('b'), refuses());
     const ws = link({ policy: { preset: 'fast', maxAttempts: 1, spreadMs: 0 } });
     await world.pass(1_000);
     const [a, b] = world.sockets;

@@ -120,7 +120,13 @@ describe('what a link becomes', () => {
     ],
     ['a deadline: ask why', seeking(dialling), timeout, {}, 'seeking dialling: dial, probe'],
     ['the lane is over', seeking(dialling, { attempts: 8 }), refused, {}, 'seeking pacing: wait'],
-    ['every fourth: ask again', seeking(dialling, { attempts: 10 }), refused, {}, 'seeking pacing: wait, probe'],
+    [
+      'every fourth: ask again',
+      seeking(dialling, { attempts: 10 }),
+      refused,
+      {},
+      'seeking pacing: wait, probe',
+    ],
     ['a failure that is not ours any more', seeking(pacing), refused, {}, 'seeking pacing: '],
     [
       'it fails while there is no network',

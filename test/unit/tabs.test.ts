@@ -1,7 +1,17 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { FailoverWebSocket } from '../../src/core/failover-websocket.ts';
 import type { FailoverOptions } from '../../src/core/options.ts';
-import { accepts, byHost, hangs, heartbeat, refuses, sequence, World } from '../support/world.ts';
+import {
+  accepts,
+  byHost,
+  hangs,
+  heartbeat,
+  refuses,
+  sequence,
+  World,
+  named,
+  identify,
+} from '../support/world.ts';
 
 // Links of one world are the tabs of one origin: they share its locks. An upgrade takes 80 ms.
 let world: World;
@@ -11,8 +21,6 @@ afterEach(() => world.dispose());
 const options: FailoverOptions = { policy: 'fast', probe: false };
 const tabs = (count: number, more: FailoverOptions = {}, url?: string): FailoverWebSocket[] =>
   Array.from({ length: count }, () => world.link({ ...options, ...more }, url));
-const dialsAt = () =>
-  world.log.filter((line) => line.includes(' dial ')).map((line) => Number.parseInt(line));
 const connecting = () => world.sockets.filter(({ readyState }) => readyState === 0).length;
 const locked = () => [...world.locks!.queues.values()].flat().length;
 /** Lets time pass, and says how many handshakes were under way at once at most. */
@@ -42,7 +50,7 @@ describe('one handshake at a time', () => {
     const all = tabs(6);
     const seen = all.map(attempts);
     expect(await peakWithin(8_400)).toBe(1);
-    expect(dialsAt()).toEqual([0, 1_400, 2_800, 4_200, 5_600, 7_000]);
+    expect(world.dialsAt()).toEqual([0, 1_400, 2_800, 4_200, 5_600, 7_000]);
     // fast, nothing known: 1.5 s from its own dial on, though the last one waited for 7 s.
     expect(seen.flat()).toEqual(
       [0, 1_400, 2_800, 4_200, 5_600, 7_000].map((waitedMs) => ({
@@ -59,7 +67,7 @@ describe('one handshake at a time', () => {
     const [a, b, c] = tabs(3);
     expect(await peakWithin(1_700)).toBe(1);
     // It hung until 1500 and goes to the end of the queue; the one that is refused at 1580 dials again in the same turn.
-    expect(dialsAt()).toEqual([0, 1_500, 1_580, 1_660]);
+    expect(world.dialsAt()).toEqual([0, 1_500, 1_580, 1_660]);
     await world.pass(300);
     expect([a, b, c].map((ws) => ws!.status.name)).toEqual(['online', 'online', 'online']);
     expect(locked()).toBe(0);
@@ -173,7 +181,7 @@ describe('a tab that is frozen while it holds the lock', () => {
     const [ws] = tabs(1);
     const seen = attempts(ws!);
     await world.pass(10_000);
-    expect(dialsAt()).toEqual([10_000]);
+    expect(world.dialsAt()).toEqual([10_000]);
     await world.pass(80);
     expect(ws!.status.name).toBe('online');
     expect(seen).toEqual([{ waitedMs: 10_000, durationMs: 80, outcome: 'open' }]);
@@ -275,12 +283,11 @@ describe('without locks', () => {
 });
 
 test('a standby takes its turn as well, and a dial that matters more gets it', async () => {
-  const named = (name: string) => accepts({ greeting: `node ${name}` });
   world.behaviour = sequence(named('a'), hangs(), named('b'));
   const [ws] = tabs(1, {
     standby: 'warm',
     heartbeat,
-    identify: (data) => /^node (\w+)$/.exec(String(data))?.[1],
+    identify,
   });
   await world.pass(500);
   expect(locked()).toBe(1);
