@@ -18,6 +18,8 @@ export interface Env {
   readonly WebSocket: WebSocketConstructor | undefined;
   readonly fetch: typeof fetch | undefined;
   readonly page: Page;
+  /** Web Crypto; undefined where there is none (not a secure context). */
+  readonly subtle: Pick<SubtleCrypto, 'digest'> | undefined;
   /** The Web Locks of the origin; undefined where there are none (not a secure context, an old browser). */
   readonly locks: Pick<LockManager, 'request'> | undefined;
   /** What the tabs of the origin share; undefined where the page may not have it. Writing may still throw (it is full). */
@@ -98,6 +100,7 @@ export function browserEnv(): Env {
     WebSocket: world.WebSocket,
     // Bound: a bare reference to fetch throws "Illegal invocation" when called as a method of another object.
     fetch: world.fetch?.bind(world),
+    subtle: world.crypto?.subtle,
     locks: allowed(() => world.navigator?.locks),
     // Of `window`: Node's own localStorage warns when it is looked at.
     storage: allowed(() => world.window?.localStorage),

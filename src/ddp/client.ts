@@ -5,6 +5,7 @@ import type { Collection } from './collections.ts';
 import type { DDPEvents, DDPStats } from './events.ts';
 import type { ApplyOptions } from './methods.ts';
 import type { DDPOptions } from './options.ts';
+import { passwordCredentials, type UserSelector } from './password.ts';
 import { Session, type DdpLink } from './session.ts';
 import type { Subscription } from './subscriptions.ts';
 
@@ -64,8 +65,11 @@ export class DDPClient<Link extends DdpLink = FailoverWebSocket> {
   }
 
   /**
-   * Subscribes to a publication, on this connection and every later one.
-   * @throws RangeError or TypeError if a parameter cannot be put into EJSON
+   * Subscribes to a publication, on this connection and every later one. Who subscribes to the same name with the same parameters
+   * shares one subscription, which ends when the last of them stops. A parameter that is a function is called, and its value
+   * sent, now and again for every later connection, before which the documents are those the last one has left:
+   * `() => last(ddp.collection('news').find())?.at`. If it throws then, that is reported and the last value sent.
+   * @throws RangeError or TypeError if a parameter cannot be put into EJSON, and whatever such a function throws
    */
   subscribe(name: string, ...params: unknown[]): Subscription {
     return this.#session.subscriptions.add(name, params);
@@ -90,19 +94,30 @@ export class DDPClient<Link extends DdpLink = FailoverWebSocket> {
   }
 
   /**
-   * Logs in with whatever the server's `login` method takes. The `token` of its result is used to log in again on every
-   * later connection, before anything else; if the server refuses it, it is forgotten and an `error` event tells of it.
+   * Logs in with whatever the server's `login` method takes, or another method that answers as that does (`createUser`). The
+   * `token` of its result is used to log in again on every later connection, before anything else; if the server refuses it, it is
+   * forgotten and an `error` event tells of it.
    */
-  login<T = unknown>(credentials: unknown): Promise<T> {
-    return this.#session.login(credentials) as Promise<T>;
+  login<T = unknown>(credentials: unknown, method = 'login'): Promise<T> {
+    return this.#session.login(credentials, method) as Promise<T>;
+  }
+
+  /** Logs in with a password, as Meteor's accounts-password takes it: what is sent is its SHA-256 digest. */
+  async loginWithPassword<T = unknown>(user: UserSelector, password: string): Promise<T> {
+    return this.login<T>(await passwordCredentials(this.#session.env, user, password));
+  }
+
+  /** The id of the user who is logged in; undefined if nobody is, or the server does not say it. */
+  get userId(): string | undefined {
+    return this.#session.userId;
   }
 
   /** Logs out and forgets the token. */
   async logout(): Promise<void> {
-    this.#session.token = undefined;
+    this.#session.forget();
     await this.call('logout');
     // A login that was under way has brought a new one.
-    this.#session.token = undefined;
+    this.#session.forget();
   }
 
   /**

@@ -16,11 +16,13 @@ export type Fields = Record<string, unknown>;
 
 /** What happened to one document on the server. */
 export interface DataMessage {
-  readonly msg: 'added' | 'changed' | 'removed';
+  readonly msg: 'added' | 'changed' | 'removed' | 'addedBefore' | 'movedBefore';
   readonly collection: string;
   readonly id: DocumentId;
   readonly fields: Fields;
   readonly cleared: readonly string[];
+  /** In front of which document, null: behind all; undefined where the message says nothing of places. */
+  readonly before: DocumentId | null | undefined;
 }
 
 /** A frame from the server, checked: nothing in it but what is declared here. */
@@ -38,17 +40,27 @@ export type ServerMessage =
       readonly result: unknown;
     }
   | { readonly msg: 'updated'; readonly ids: readonly string[] }
-  | { readonly msg: 'error'; readonly reason: string }
+  | {
+      readonly msg: 'error';
+      readonly reason: string;
+      /** The kind and the id of the message that the server complains about, as far as it says so. */
+      readonly offending: { readonly msg?: unknown; readonly id?: unknown };
+    }
   /** Allowed and of no meaning here. */
   | { readonly msg: 'ignored' }
-  /** Well formed, but of a kind this client does not know (nor does Meteor's: `addedBefore` and `movedBefore` were never sent). */
+  /** Well formed, but of a kind this client does not know. */
   | { readonly msg: 'unknown'; readonly name: string }
   | { readonly msg: 'malformed'; readonly error: FailoverError };
+
+/** The longest frame Meteor's own server takes or makes (faye-websocket's limit, 2²⁶ − 1 bytes); of what is longer nothing is parsed. */
+const MAX_LENGTH = 2 ** 26;
 
 /** Checks one frame; whatever is wrong with it becomes a `malformed` message, never an exception. */
 export function parseMessage(data: unknown): ServerMessage {
   try {
-    return read(object(JSON.parse(string(data, 'frame')), 'frame'));
+    const text = string(data, 'frame');
+    check(text, 'length', text.length < MAX_LENGTH);
+    return read(object(JSON.parse(text), 'frame'));
   } catch (cause) {
     return { msg: 'malformed', error: malformed(`${(cause as Error).message}: ${show(data)}`, cause) };
   }
@@ -65,12 +77,19 @@ function read(frame: Fields): ServerMessage {
     case 'added':
     case 'changed':
     case 'removed':
+    case 'addedBefore':
+    case 'movedBefore':
       return {
         msg,
         collection: string(frame.collection, 'collection'),
         id: parseId(id()),
         fields: object(revive(frame.fields ?? {}, true), 'fields'),
         cleared: strings(frame.cleared ?? [], 'cleared'),
+        before: msg.endsWith('Before')
+          ? frame.before === null
+            ? null
+            : parseId(string(frame.before, 'before'))
+          : undefined,
       };
     case 'ready':
       return { msg, ids: strings(frame.subs, 'subs') };
@@ -87,7 +106,11 @@ function read(frame: Fields): ServerMessage {
     case 'failed':
       return { msg, version: string(frame.version, 'version') };
     case 'error':
-      return { msg, reason: show(frame.reason) };
+      return {
+        msg,
+        reason: show(frame.reason),
+        offending: object(frame.offendingMessage ?? {}, 'offendingMessage'),
+      };
     case 'pong':
     case 'node': // server notices: the layer below has read them
     case 'drain':

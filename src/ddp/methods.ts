@@ -18,13 +18,19 @@ export interface ApplyOptions {
   readonly timeoutMs?: number;
   /** Rejects with a FailoverError `aborted`; the server is not told. */
   readonly signal?: AbortSignal;
-  /** Seed for ids the server makes, so that a method that runs twice makes the same ones. The same on every connection. */
+  /**
+   * Seed for the ids that the server makes, so that an insert which is sent again keeps its id. The same on every connection.
+   * @default a random one where the call may be sent again
+   */
   readonly randomSeed?: string;
+  /** Sent when all calls before it have settled; those after it wait until it has. @default false */
+  readonly wait?: boolean;
 }
 
 interface Call {
   readonly frame: string;
   readonly retry: boolean;
+  readonly wait: boolean;
   /** Set for a login, which is sent before subscriptions: is told the result as soon as it is there. */
   readonly login: ((result: unknown) => void) | undefined;
   /** Connection it was sent on; 0: on none. */
@@ -45,6 +51,8 @@ export class Methods {
   readonly #limits: Pick<QueueOptions, 'maxMessages' | 'maxBytes'>;
   readonly #defaultTimeoutMs: number;
   readonly #calls = new Map<string, Call>();
+  /** Those among them that nothing passes. */
+  #waiting = 0;
   /** Told when a call has settled. */
   #answered = () => {};
 
@@ -71,7 +79,8 @@ export class Methods {
     login?: (result: unknown) => void,
   ): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const { retry = true, signal, randomSeed, timeoutMs = this.#defaultTimeoutMs } = options;
+      const { retry = true, wait = false, signal, timeoutMs = this.#defaultTimeoutMs } = options;
+      const { randomSeed = retry ? String(this.#env.random()).slice(2) : undefined } = options;
       checkTimeout('timeoutMs', timeoutMs, Infinity);
       const error = (kind: ErrorKind, text: string) =>
         new FailoverError(kind, `${method}: ${text}`, { cause: signal?.reason });
@@ -79,7 +88,9 @@ export class Methods {
       if (signal?.aborted) throw error('aborted', 'aborted');
       const id = this.#wire.nextId();
       const frame = encode({ msg: 'method', method, id, randomSeed, params: toJson(params) });
-      if (!this.#ready) this.#checkRoom(frame, error);
+      // What a hook calls goes before that which waited.
+      const free = this.#ready && (this.#wire.greeting || !(wait ? this.#calls.size : this.#waiting));
+      if (!free) this.#checkRoom(frame, error);
 
       const abort = () => call.fail('aborted', 'aborted');
       const timer =
@@ -88,15 +99,17 @@ export class Methods {
       const settle =
         <T>(how: (value: T) => void) =>
         (value: T) => {
-          this.#calls.delete(id);
+          if (this.#calls.delete(id)) this.#waiting -= +wait;
           this.#env.clearTimeout(timer);
           signal?.removeEventListener('abort', abort);
           how(value);
+          if (wait || this.#waiting) this.flush();
           this.#moved();
         };
       const call: Call = {
         frame,
         retry,
+        wait,
         login,
         epoch: 0,
         result: undefined,
@@ -107,8 +120,8 @@ export class Methods {
       };
       signal?.addEventListener('abort', abort);
       this.#calls.set(id, call);
-      // Not `flush`: what a hook calls goes before that which waited.
-      if (this.#ready) this.#send(call);
+      this.#waiting += +wait;
+      if (free) this.#send(call);
     });
   }
 
@@ -154,9 +167,23 @@ export class Methods {
 
   /** Sends what the current connection has not seen, in order: all of it, or the logins only. Returns whether that was something. */
   flush(logins = false): boolean {
-    const calls = [...this.#calls.values()].filter((call) => !this.#sent(call) && (call.login || !logins));
-    if (logins ? this.#wire.usable : this.#ready) for (const call of calls) this.#send(call);
-    return calls.length > 0;
+    const due: Call[] = [];
+    let first = true;
+    for (const call of this.#calls.values()) {
+      const sent = this.#sent(call);
+      if (!logins && call.wait && !first && !sent) break;
+      if (!sent && (call.login || !logins)) due.push(call);
+      if (!logins && call.wait) break;
+      first = false;
+    }
+    if (logins ? this.#wire.usable : this.#ready) for (const call of due) this.#send(call);
+    return due.length > 0;
+  }
+
+  /** The server has refused to hear it yet. */
+  unsent(id: unknown): void {
+    const call = this.#calls.get(id as string);
+    if (call) call.epoch = 0;
   }
 
   #send(call: Call): void {

@@ -10,6 +10,13 @@ export interface DDPOptions extends FailoverOptions {
   readonly quiescenceTimeoutMs?: number;
   /** A call rejects with `timeout` after so many ms, outages included; Infinity: never. @default 60_000 */
   readonly callTimeoutMs?: number;
+  /**
+   * Where the login token outlives the page, `localStorage` for one; it is read once, at the start, and used to log in. What can
+   * be read there by script can be stolen by script. @default in memory only
+   */
+  readonly tokenStorage?: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
+  /** The name of the token in that storage. @default 'ddp.loginToken' */
+  readonly tokenKey?: string;
 }
 
 /** Longest delay of a timer; beyond it engines fire at once. */

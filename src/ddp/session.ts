@@ -9,6 +9,7 @@ import { Methods } from './methods.ts';
 import { checkTimeout, type DDPOptions } from './options.ts';
 import { Quiescence } from './quiescence.ts';
 import { Subscriptions } from './subscriptions.ts';
+import { createTokens, type Tokens } from './tokens.ts';
 import type { Wire } from './wire.ts';
 
 type Listen = <E extends keyof FailoverEvents>(event: E, fn: (...args: FailoverEvents[E]) => void) => unknown;
@@ -39,6 +40,7 @@ const CONNECTED = '';
  */
 export class Session<Link extends DdpLink> implements Wire {
   readonly link: Link;
+  readonly env: Env;
   readonly store: Store;
   readonly subscriptions: Subscriptions;
   readonly methods: Methods;
@@ -47,18 +49,22 @@ export class Session<Link extends DdpLink> implements Wire {
   leaving = 0;
   greeting = false;
   readonly counts = { malformedFrames: 0, unknownMessages: 0 };
-  /** Resumes the login on the next connection. */
-  token: string | undefined;
+  /** Of the user who is logged in, as the server's answer named it. */
+  userId: string | undefined;
   /** Set once it is over, for whatever is asked of it later. */
   closed: FailoverError | undefined;
 
-  readonly #env: Env;
   readonly #emit: Emit;
   readonly #quiescence: Quiescence;
   /** There is a connection, and it has been told where we stand. */
   #live = false;
   /** The server has taken this connection's session on. */
   #connected = false;
+  /** This server hears nothing before it has said `connected`. */
+  #patient = false;
+  /** What was waiting for `connected` has been sent. */
+  #departed = false;
+  readonly #tokenStore: Tokens;
   /** The connection may be about to be replaced: what is sent now could be sent again with the replay. */
   #suspect = false;
   /** Subscriptions sent again on this connection. */
@@ -70,12 +76,20 @@ export class Session<Link extends DdpLink> implements Wire {
 
   /** @throws RangeError for a bad option, and whatever `dial` throws */
   constructor(options: DDPOptions, emit: Emit, dial: (options: FailoverOptions) => Link) {
-    const { quiescenceTimeoutMs = 10_000, callTimeoutMs = 60_000, serverNotices = true, ...rest } = options;
+    const {
+      quiescenceTimeoutMs = 10_000,
+      callTimeoutMs = 60_000,
+      tokenStorage,
+      tokenKey,
+      ...others
+    } = options;
+    const { serverNotices = true, ...rest } = others;
     const { env, queue, handshake } = resolveOptions({ ...rest, serverNotices });
     checkTimeout('quiescenceTimeoutMs', quiescenceTimeoutMs);
     checkTimeout('callTimeoutMs', callTimeoutMs, Infinity);
-    this.#env = env;
+    this.env = env;
     this.#emit = emit;
+    this.#tokenStore = createTokens(env, tokenStorage, tokenKey);
     this.store = new Store((fn) => this.guard(fn));
     this.#quiescence = new Quiescence(
       env,
@@ -122,7 +136,7 @@ export class Session<Link extends DdpLink> implements Wire {
   }
 
   get usable(): boolean {
-    return this.#live && !this.#suspect;
+    return this.#live && this.#departed && !this.#suspect;
   }
 
   send(frame: string): void {
@@ -135,11 +149,17 @@ export class Session<Link extends DdpLink> implements Wire {
 
   /** Calls app code; what it throws is reported and goes no further. */
   guard(fn: () => void): void {
-    isolate(this.#env, fn);
+    isolate(this.env, fn);
   }
 
-  login(credentials: unknown): Promise<unknown> {
-    return this.methods.apply('login', [credentials], {}, this.#remember);
+  login(credentials: unknown, method: string): Promise<unknown> {
+    return this.methods.apply(method, [credentials], {}, this.#remember);
+  }
+
+  /** Forgets who is logged in. */
+  forget(): void {
+    this.#tokenStore.set(undefined);
+    this.userId = undefined;
   }
 
   /** Everything that still waits ends with this error. */
@@ -150,6 +170,7 @@ export class Session<Link extends DdpLink> implements Wire {
     this.#quiescence.cancel();
     this.methods.close(error);
     this.subscriptions.close(error);
+    this.store.end();
   }
 
   #open(): void {
@@ -157,13 +178,21 @@ export class Session<Link extends DdpLink> implements Wire {
     this.#lost();
     this.#live = true;
     this.#connected = false;
+    this.#departed = false;
     this.#suspect = false;
+    if (!this.#patient) this.#depart();
+  }
+
+  /** Everything this connection has to be told leaves in one flight. */
+  #depart(): void {
+    this.#departed = true;
     const { awaited, pending } = this.subscriptions.revive();
     this.#revived = awaited.length + pending.length;
-    awaited.push(CONNECTED);
+    if (!this.#connected) awaited.push(CONNECTED);
     // A login that waits for its answer is sent again, and will replace the token; else the token itself is sent.
-    if (!this.methods.flush(true) && this.token !== undefined) {
-      this.#resume(this.token);
+    const token = this.#tokenStore.get();
+    if (!this.methods.flush(true) && token !== undefined) {
+      this.#resume(token);
       awaited.push(String(this.#ids));
     }
     this.#quiescence.begin(awaited, pending);
@@ -219,6 +248,8 @@ export class Session<Link extends DdpLink> implements Wire {
       case 'added':
       case 'changed':
       case 'removed':
+      case 'addedBefore':
+      case 'movedBefore':
         return void this.store.collection(message.collection).late(message);
       case 'updated':
         return this.methods.updated(message.ids);
@@ -236,14 +267,15 @@ export class Session<Link extends DdpLink> implements Wire {
       .catch((cause: FailoverError) => {
         // Lost with its connection: the next one resumes anew.
         if (cause.kind !== 'server' && cause.kind !== 'timeout') return;
-        if (cause.kind === 'server' && this.token === resume) this.token = undefined;
+        if (cause.kind === 'server' && this.#tokenStore.get() === resume) this.forget();
         this.#error(new FailoverError('handshake', `login not resumed: ${cause.message}`, { cause }));
       });
   }
 
   readonly #remember = (result: unknown): void => {
-    const token = (result as { token?: unknown } | null | undefined)?.token;
-    if (typeof token === 'string') this.token = token;
+    const { id, token } = Object(result) as { id?: unknown; token?: unknown };
+    if (typeof token === 'string') this.#tokenStore.set(token);
+    if (typeof id === 'string') this.userId = id;
   };
 
   #error(error: FailoverError): void {
@@ -257,6 +289,8 @@ export class Session<Link extends DdpLink> implements Wire {
       case 'added':
       case 'changed':
       case 'removed':
+      case 'addedBefore':
+      case 'movedBefore':
         if (!this.store.collection(message.collection).apply(message))
           this.#error(
             malformed(`${message.msg}: no document ${show(message.id)} in ${show(message.collection)}`),
@@ -278,6 +312,9 @@ export class Session<Link extends DdpLink> implements Wire {
       case 'connected':
         this.#offered.clear();
         this.#connected = true;
+        if (!this.#departed) this.#depart();
+        // Sent too early for this server.
+        else if (this.#patient) this.#flush();
         // First of all that is due once the data is shown.
         this.#quiescence.after(() => this.methods.caughtUp());
         return this.#quiescence.settle(CONNECTED);
@@ -287,6 +324,12 @@ export class Session<Link extends DdpLink> implements Wire {
         // After `connected` there is nothing left to negotiate.
         return this.#offered.size ? this.#negotiate(message.version) : undefined;
       case 'error':
+        if (!this.#connected && message.offending.id !== undefined) {
+          // It hears nothing before `connected`, but loses nothing: what it names goes again then, and from now on waits.
+          this.#patient = true;
+          this.subscriptions.unsent(message.offending.id);
+          return this.methods.unsent(message.offending.id);
+        }
         return this.#error(new FailoverError('server', `server: ${message.reason}`));
       case 'malformed':
         return this.#error(message.error);

@@ -18,21 +18,32 @@ export interface Subscription {
   stop(): void;
 }
 
+/** One of those who asked for the same. */
+interface Holder {
+  active: boolean;
+  resolve(): void;
+  reject(error: unknown): void;
+}
+
 interface Entry {
-  readonly frame: string;
+  readonly id: string;
+  /** Name and parameters as text: who asks for the same shares it. Undefined if parameters are functions. */
+  readonly key: string | undefined;
+  frame: string;
+  /** Makes the frame anew, for the next connection. */
+  readonly again: (() => string) | undefined;
   /** Connection it was sent on; 0: on none. */
   epoch: number;
   /** Was ready, on whichever connection. */
   ready: boolean;
-  active: boolean;
-  resolve(): void;
-  reject(error: unknown): void;
+  readonly holders: Set<Holder>;
 }
 
 export class Subscriptions {
   readonly #wire: Wire;
   readonly #settled: (id: string) => void;
   readonly #entries = new Map<string, Entry>();
+  readonly #shared = new Map<string | undefined, Entry>();
   /** Stopped while the wire was not usable: still to be told, if the connection turns out to live. */
   #unsubs: string[] = [];
 
@@ -43,36 +54,44 @@ export class Subscriptions {
   }
 
   add(name: string, params: readonly unknown[]): Subscription {
-    const id = this.#wire.nextId();
-    const entry: Entry = {
-      frame: encode({ msg: 'sub', id, name, params: toJson(params) }),
-      epoch: 0,
-      ready: false,
-      active: true,
-      resolve() {},
-      reject() {},
-    };
-    const ready = new Promise<void>((resolve, reject) => Object.assign(entry, { resolve, reject }));
+    const key = params.some(isFunction) ? undefined : JSON.stringify([name, toJson(params)]);
+    const entry = this.#shared.get(key) ?? this.#create(name, params, key);
+    const holder: Holder = { active: true, resolve() {}, reject() {} };
+    const ready = new Promise<void>((resolve, reject) => Object.assign(holder, { resolve, reject }));
     ready.catch(() => {});
-    this.#entries.set(id, entry);
-    if (this.#wire.closed) this.#end(id, this.#wire.closed);
-    else if (this.#wire.usable) this.#send(entry);
+    entry.holders.add(holder);
+    if (entry.ready) holder.resolve();
+    if (this.#wire.closed) this.#end(entry, this.#wire.closed);
+    else if (!entry.epoch && this.#wire.usable) this.#send(entry);
     return {
       name,
       ready,
       get active() {
-        return entry.active;
+        return holder.active;
       },
       stop: () => {
-        if (!entry.active) return;
-        const sent = entry.epoch === this.#wire.epoch;
-        this.#end(id, new FailoverError('aborted', `${name}: stopped`));
-        if (!sent) return;
-        const frame = encode({ msg: 'unsub', id });
+        if (!holder.active) return;
+        const error = new FailoverError('aborted', `${name}: stopped`);
+        // Others may still want it.
+        if (entry.holders.size > 1) return release(entry, holder, error);
+        this.#end(entry, error);
+        if (entry.epoch !== this.#wire.epoch) return;
+        const frame = encode({ msg: 'unsub', id: entry.id });
         if (this.#wire.usable) this.#wire.send(frame);
         else this.#unsubs.push(frame);
       },
     };
+  }
+
+  #create(name: string, params: readonly unknown[], key: string | undefined): Entry {
+    const id = this.#wire.nextId();
+    const make = () =>
+      encode({ msg: 'sub', id, name, params: toJson(params.map((one) => (isFunction(one) ? one() : one))) });
+    const again = key === undefined ? make : undefined;
+    const entry = { id, key, frame: make(), again, epoch: 0, ready: false, holders: new Set<Holder>() };
+    this.#entries.set(id, entry);
+    if (key !== undefined) this.#shared.set(key, entry);
+    return entry;
   }
 
   /** Sends what the current connection has not seen, in order. */
@@ -83,8 +102,17 @@ export class Subscriptions {
   }
 
   #send(entry: Entry): void {
+    const { again } = entry;
+    // If it throws, the last one has to do.
+    if (entry.epoch && again) this.#wire.guard(() => (entry.frame = again()));
     entry.epoch = this.#wire.epoch;
     this.#wire.send(entry.frame);
+  }
+
+  /** The server has refused to hear it yet. */
+  unsent(id: unknown): void {
+    const entry = this.#entries.get(id as string);
+    if (entry) entry.epoch = 0;
   }
 
   /** The ids of those that have been ready before (or have not), for a new connection; what the old one was still to be told is void. */
@@ -95,13 +123,13 @@ export class Subscriptions {
     return { awaited: ids(true), pending: ids(false) };
   }
 
-  /** The server has sent all there was; the promise is kept as soon as that is visible. */
+  /** The server has sent all there was; the promises are kept as soon as that is visible. */
   ready(id: string, visible: (fn: () => void) => void): void {
     const entry = this.#entries.get(id);
     if (!entry) return;
     visible(() => {
       entry.ready = true;
-      entry.resolve();
+      for (const holder of entry.holders) holder.resolve();
     });
     this.#settled(id);
   }
@@ -110,20 +138,27 @@ export class Subscriptions {
   nosub(id: string, error: DDPError | undefined): DDPError | undefined {
     const entry = this.#entries.get(id);
     if (!entry) return;
-    this.#end(id, error ?? new FailoverError('server', 'ended by the server'));
+    this.#end(entry, error ?? new FailoverError('server', 'ended by the server'));
     return entry.ready ? error : undefined;
   }
 
   /** Ends all of them. */
   close(error: FailoverError): void {
-    for (const id of this.#entries.keys()) this.#end(id, error);
+    for (const entry of this.#entries.values()) this.#end(entry, error);
   }
 
-  #end(id: string, error: FailoverError): void {
-    const entry = this.#entries.get(id)!;
-    this.#entries.delete(id);
-    entry.active = false;
-    entry.reject(error);
-    this.#settled(id);
+  #end(entry: Entry, error: FailoverError): void {
+    this.#entries.delete(entry.id);
+    this.#shared.delete(entry.key);
+    for (const holder of entry.holders) release(entry, holder, error);
+    this.#settled(entry.id);
   }
+}
+
+const isFunction = (value: unknown): value is () => unknown => typeof value === 'function';
+
+function release(entry: Entry, holder: Holder, error: FailoverError): void {
+  entry.holders.delete(holder);
+  holder.active = false;
+  holder.reject(error);
 }

@@ -13,6 +13,8 @@ export interface Wire {
   /** Set once the client is closed: what everything asked of it rejects with. */
   readonly closed: FailoverError | undefined;
   send(frame: string): void;
+  /** Calls app code; what it throws is reported and goes no further. */
+  guard(fn: () => void): void;
   /** A new id, unique among methods and subscriptions. */
   nextId(): string;
 }

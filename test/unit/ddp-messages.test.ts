@@ -17,7 +17,16 @@ describe('frames from the server', () => {
       { msg: 'added', ...doc, fields: { a: 1 }, cleared: [] },
     ],
     ['added without fields', { msg: 'added', ...doc }, { msg: 'added', ...doc, fields: {}, cleared: [] }],
-    ['addedBefore', { msg: 'addedBefore', ...doc, before: null }, { msg: 'unknown', name: 'addedBefore' }],
+    [
+      'addedBefore, behind all',
+      { msg: 'addedBefore', ...doc, before: null },
+      { msg: 'addedBefore', ...doc, fields: {}, cleared: [], before: null },
+    ],
+    [
+      'movedBefore, in front of a number',
+      { msg: 'movedBefore', ...doc, before: '~5' },
+      { msg: 'movedBefore', ...doc, fields: {}, cleared: [], before: 5 },
+    ],
     [
       'changed',
       { msg: 'changed', ...doc, cleared: ['a'] },
@@ -32,8 +41,13 @@ describe('frames from the server', () => {
       { msg: 'result', id: '1', error: undefined, result: 5 },
     ],
     ['nosub', { msg: 'nosub', id: '1' }, { msg: 'nosub', id: '1', error: undefined }],
-    ['error', { msg: 'error', reason: 'why' }, { msg: 'error', reason: '"why"' }],
-    ['error without reason', { msg: 'error', reason: 5 }, { msg: 'error', reason: '5' }],
+    ['error', { msg: 'error', reason: 'why' }, { msg: 'error', reason: '"why"', offending: {} }],
+    [
+      'error about a message',
+      { msg: 'error', reason: 'why', offendingMessage: { msg: 'sub', id: '1' } },
+      { msg: 'error', reason: '"why"', offending: { msg: 'sub', id: '1' } },
+    ],
+    ['error without reason', { msg: 'error', reason: 5 }, { msg: 'error', reason: '5', offending: {} }],
     ['the greeting of old', { server_id: '0' }, { msg: 'ignored' }],
     ['a node notice', { msg: 'node', id: 'a' }, { msg: 'ignored' }],
     ['a drain notice', { msg: 'drain', afterMs: 1 }, { msg: 'ignored' }],
