@@ -4,11 +4,12 @@
  *
  * @example
  * import { DDPClient } from 'failover-websocket/ddp';
- * import { sockjsUrl, sockjsWebSocket } from 'failover-websocket/sockjs';
+ * import { overSockjs } from 'failover-websocket/sockjs';
  *
- * const ddp = new DDPClient(sockjsUrl('wss://example.org/sockjs'), { env: { WebSocket: sockjsWebSocket(WebSocket) } });
+ * const ddp = new DDPClient('wss://example.org/sockjs', { policy: 'fast' }, overSockjs);
  *
  * @module
  */
 export { sockjsUrl } from './framing.ts';
+export { overSockjs } from './link.ts';
 export { sockjsWebSocket } from './socket.ts';

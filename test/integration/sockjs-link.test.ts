@@ -7,7 +7,7 @@ import { startCluster, type Cluster, type NodeId } from '../../demo/cluster.ts';
 import { FailoverWebSocket } from '../../src/core/failover-websocket.ts';
 import type { FailoverReport } from '../../src/core/report.ts';
 import { DDPClient } from '../../src/ddp/index.ts';
-import { sockjsUrl, sockjsWebSocket } from '../../src/sockjs/index.ts';
+import { overSockjs, sockjsUrl, sockjsWebSocket } from '../../src/sockjs/index.ts';
 import { until } from './cluster-tools.ts';
 
 /** Every address the `ws` class was asked to dial. */
@@ -142,7 +142,17 @@ describe('DDP over SockJS against the demo cluster', () => {
   afterAll(() => cluster.stop());
 
   it('connects, subscribes, and is served by the other node when its own stops', async () => {
-    const ddp = new DDPClient(sockjsUrl(`${cluster.url}/sockjs`), { policy: 'fast', env });
+    const Native = class extends WebSocket {
+      constructor(url: string, protocols?: string | string[]) {
+        super(url, protocols);
+        dialled.push(url);
+      }
+    };
+    const ddp = new DDPClient(
+      `${cluster.url}/sockjs`,
+      { policy: 'fast', env: { WebSocket: Native } },
+      overSockjs,
+    );
     try {
       const todos = ddp.collection<{ text: string }>('todos');
       await ddp.subscribe('todos').ready;

@@ -1,0 +1,40 @@
+import { expect, test } from 'vitest';
+import { overSockjs } from '../../src/sockjs/index.ts';
+import { seeded, World } from '../support/world.ts';
+
+const PATH = /^(\S+)\/[a-z0-9]{8}\/[a-z0-9]{8}\/websocket(\?\S*)?$/;
+
+test.each([
+  ['one endpoint', 'https://app.example/sockjs', ['wss://app.example/sockjs']],
+  ['a URL with a query', new URL('wss://app.example/sockjs?x=1'), ['wss://app.example/sockjs?x=1']],
+  [
+    'several',
+    ['wss://a.example/sockjs', 'wss://b.example/sockjs'],
+    ['wss://a.example/sockjs', 'wss://b.example/sockjs'],
+  ],
+  ['a function', () => 'wss://app.example/sockjs', ['wss://app.example/sockjs']],
+  ['one that has to ask', () => Promise.resolve(['wss://app.example/sockjs']), ['wss://app.example/sockjs']],
+])('%s: every dial has a path of its own', async (_, url, endpoints) => {
+  const world = new World();
+  try {
+    const ws = overSockjs(url, { env: { ...world.env, random: seeded(1) } });
+    await world.pass(20_000);
+    ws.close();
+    const parts = world.sockets.map(({ url }) => PATH.exec(url)!);
+    expect(parts.length).toBeGreaterThan(endpoints.length);
+    expect(new Set(parts.map(([, base, query = '']) => base + query))).toEqual(new Set(endpoints));
+    expect(new Set(world.sockets.map(({ url }) => url)).size).toBe(parts.length);
+  } finally {
+    world.dispose();
+  }
+});
+
+test('options and addresses are checked as ever', () => {
+  const world = new World();
+  expect(() => overSockjs('wss://app.example/sockjs', { hedge: 1 as never })).toThrow(
+    /hedge: expected true or false, got 1/,
+  );
+  expect(() => overSockjs('ftp://app.example/sockjs', { env: world.env })).toThrow(/no WebSocket URL/);
+  expect(() => overSockjs('wss://app.example/sockjs')).toThrow(/env.WebSocket: none, pass one/);
+  world.dispose();
+});
