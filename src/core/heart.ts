@@ -72,8 +72,9 @@ export function createHeart(
     connection.socket.send(frame);
   };
 
-  const noAnswer = () => {
-    if (answered || !heartbeat || active()?.required || ++unanswered < UNANSWERED_LIMIT) return;
+  /** @param heard something else came in: it lives, and does not answer pings, even if its protocol obliges it to */
+  const noAnswer = (heard?: unknown) => {
+    if (answered || !heartbeat || (active()?.required && !heard) || ++unanswered < UNANSWERED_LIMIT) return;
     heartbeat = false;
     const current = hooks.current();
     if (current) current.ping = undefined;
@@ -112,7 +113,7 @@ export function createHeart(
         else if (hooks.current()) timer = env.setTimeout(beat, quiet);
         return;
       case 'suspect':
-        noAnswer();
+        noAnswer(current.firstHeardAt);
         if (heartbeat) hooks.silent(now - current.heardAt);
     }
   };
@@ -128,7 +129,7 @@ export function createHeart(
     ping,
     beat,
     stop,
-    unanswered: noAnswer,
+    unanswered: () => noAnswer(),
     sent(connection) {
       if (!active() || connection.expectingSince !== undefined) return;
       connection.expectingSince = env.now();

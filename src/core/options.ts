@@ -38,8 +38,8 @@ export type Heartbeat =
        */
       readonly isReply?: (data: unknown) => boolean;
       /**
-       * The protocol obliges every server to answer. Otherwise a heartbeat that was never answered is switched off with a
-       * warning, since it is taken for a server that knows none. @default false (DDPClient: true)
+       * The protocol obliges every server to answer. A heartbeat that was never answered is switched off with a warning, since it is
+       * taken for a server that knows none; with this only if other frames came in on those connections. @default false (DDPClient: true)
        */
       readonly required?: boolean;
     }

@@ -235,6 +235,18 @@ describe('a server that knows no heartbeat', () => {
   });
 });
 
+test.each([true, false])(
+  'a server that talks but answers no ping, hedge %s: three losses, a warning, peace',
+  async (hedge) => {
+    world.behaviour = opensMute({ greeting: 'hello' });
+    const ws = world.link({ policy: 'fast', heartbeat: { ...heartbeat, required: true }, hedge });
+    await world.pass(600_000);
+    expect(told(/warning/)).toEqual([expect.stringMatching(/ warning heartbeat-unanswered$/)]);
+    expect(world.sockets.length).toBeLessThanOrEqual(4);
+    expect([ws.status.name, world.left.sockets]).toEqual(['online', 1]);
+  },
+);
+
 describe('300 failed handshakes in a row', () => {
   test.each<[PolicyName, string, number]>([
     ['fast', 'the luckiest client', 0],
