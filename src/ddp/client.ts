@@ -113,11 +113,8 @@ export class DDPClient<Link extends DdpLink = FailoverWebSocket> {
   }
 
   /** Logs out and forgets the token. */
-  async logout(): Promise<void> {
-    this.#session.forget();
-    await this.call('logout');
-    // A login that was under way has brought a new one.
-    this.#session.forget();
+  logout(): Promise<void> {
+    return this.#session.logout();
   }
 
   /**

@@ -1,5 +1,6 @@
+import { badOption } from '../core/errors.ts';
 import { same, toJson } from './ejson.ts';
-import { encode, type DataMessage, type DocumentId, type Fields } from './messages.ts';
+import type { DataMessage, DocumentId } from './messages.ts';
 
 /** A document as the app sees it: frozen, all the way down (dates and binary data, which cannot be frozen, excepted). */
 export type Document<T> = Readonly<T> & { readonly _id: string };
@@ -44,12 +45,15 @@ type Docs = Map<DocumentId, Doc>;
 type Snapshot = readonly Doc[];
 /** Calls app code; what it throws is reported and goes no further. */
 export type Guard = (fn: () => void) => void;
+/** Runs events in order; those that come up meanwhile run when these are through, so that every observer hears them in that order. */
+type Run = (events: readonly (() => void)[]) => void;
 
-/** Filters that are objects are known again by their text: so many. */
-const KEPT_FILTERS = 100;
+/** Filters that are objects are known again by their text: the latest of them. */
+const KEPT_FILTERS = 1_000;
 
 class Documents implements Collection<Record<string, unknown>> {
   readonly #guard: Guard;
+  readonly #run: Run;
   readonly #docs: Docs = new Map();
   /** What the new connection has said so far, while that is held back. */
   #shadow: Docs | undefined;
@@ -68,8 +72,10 @@ class Documents implements Collection<Record<string, unknown>> {
   constructor(
     readonly name: string,
     guard: Guard,
+    run: Run,
   ) {
     this.#guard = guard;
+    this.#run = run;
   }
 
   get size(): number {
@@ -91,11 +97,16 @@ class Documents implements Collection<Record<string, unknown>> {
         this.#all.filter((doc) => filter(doc)),
       );
     }
-    const wanted = Object.entries(filter);
-    if (this.#found.size >= KEPT_FILTERS) this.#found.clear();
+    if (typeof filter !== 'object') throw badOption('filter', filter, 'a function or an object');
+    const wanted = Object.entries(filter).sort();
+    const text = JSON.stringify(
+      wanted.map(([field, value]) => (value === undefined ? field : [field, toJson(value)])),
+    );
+    if (this.#found.size >= KEPT_FILTERS && !this.#found.has(text))
+      for (const [oldest] of [...this.#found].slice(0, KEPT_FILTERS / 2)) this.#found.delete(oldest);
     return lastOr(
       this.#found,
-      encode(toJson(filter) as Fields),
+      text,
       this.#all.filter((doc) => wanted.every(([field, value]) => same(doc[field], value))),
     );
   }
@@ -103,7 +114,11 @@ class Documents implements Collection<Record<string, unknown>> {
   observe(observer: Observer<Record<string, unknown>>): { stop(): void } {
     const entry = { observer };
     this.#observers.add(entry);
-    for (const doc of this.find()) this.#guard(() => observer.added?.(doc));
+    this.#run(
+      this.find().map((doc) => () => {
+        if (this.#observers.has(entry)) this.#guard(() => observer.added?.(doc));
+      }),
+    );
     return { stop: () => void this.#observers.delete(entry) };
   }
 
@@ -124,7 +139,11 @@ class Documents implements Collection<Record<string, unknown>> {
     let latest: Snapshot | undefined;
     let done = false;
     let wake = () => {};
-    const woken = () => wake();
+    const woken = () => {
+      const now = wake;
+      wake = () => {};
+      now();
+    };
     this.#listeners.add(woken);
     return {
       next: async () => {
@@ -138,7 +157,7 @@ class Documents implements Collection<Record<string, unknown>> {
       return: () => {
         done = true;
         this.#listeners.delete(woken);
-        wake();
+        woken();
         return Promise.resolve({ done, value: undefined });
       },
     };
@@ -146,16 +165,16 @@ class Documents implements Collection<Record<string, unknown>> {
 
   /** Applies one data message of the connection before, as long as the data of the new one is held back. */
   late(message: DataMessage): void {
-    const shadow = this.#shadow;
-    if (!shadow) return;
-    this.#shadow = undefined;
-    this.apply(message);
-    this.#shadow = shadow;
+    if (this.#shadow) this.#applyTo(undefined, message);
   }
 
   /** Applies one data message; false if it speaks of a document that is not there. */
-  apply({ msg, id, fields, cleared, before }: DataMessage): boolean {
-    const docs = this.#shadow ?? this.#docs;
+  apply(message: DataMessage): boolean {
+    return this.#applyTo(this.#shadow, message);
+  }
+
+  #applyTo(shadow: Docs | undefined, { msg, id, fields, cleared, before }: DataMessage): boolean {
+    const docs = shadow ?? this.#docs;
     const old = docs.get(id);
     const added = msg === 'added' || msg === 'addedBefore';
     if (!added && !old) return false;
@@ -167,19 +186,21 @@ class Documents implements Collection<Record<string, unknown>> {
       next = Object.freeze(draft) as Doc;
     }
     const events: (() => void)[] = [];
-    if (this.#shadow) set(this.#shadow, id, next);
+    if (shadow) set(shadow, id, next);
     else {
       this.#stale.delete(id);
       this.#put(id, next, events);
     }
     if (before !== undefined) {
       this.#ordered = true;
-      this.#all = undefined;
-      move(docs, id, before);
-      if (old && !this.#shadow) this.#tell('moved', docs.get(id)!, undefined, events);
+      // What is new stands behind all already.
+      if ((old || docs.has(before!)) && move(docs, id, before) && !shadow) {
+        this.#all = undefined;
+        if (old) this.#tell('moved', docs.get(id)!, undefined, events);
+      }
     }
-    for (const event of events) event();
-    this.tell();
+    if (this.#listeners.size && !shadow) events.push(() => this.tell());
+    this.#run(events);
     return true;
   }
 
@@ -219,8 +240,13 @@ class Documents implements Collection<Record<string, unknown>> {
         this.#tell('moved', this.#docs.get(id)!, undefined, events);
       }
     }
-    for (const id of [...order, ...places.filter((id) => !here.has(id))]) move(this.#docs, id);
+    const now = new Map(this.#docs);
+    const wanted = [...order, ...places.filter((id) => !here.has(id))];
+    const found = [...now.keys()];
+    if (wanted.every((id, i) => id === found[i])) return;
     this.#all = undefined;
+    this.#docs.clear();
+    for (const id of wanted) set(this.#docs, id, now.get(id));
   }
 
   /** Tells those who listen, if there is something new. */
@@ -235,7 +261,10 @@ class Documents implements Collection<Record<string, unknown>> {
 
   #put(id: DocumentId, next: Doc | undefined, events: (() => void)[]): void {
     const old = this.#docs.get(id);
-    if (same(old, next)) return;
+    let equal = false;
+    // A type of the app's own says itself what equality is.
+    this.#guard(() => (equal = same(old, next)));
+    if (equal) return;
     set(this.#docs, id, next);
     this.#all = undefined;
     this.#tell(next ? (old ? 'changed' : 'added') : 'removed', (next ?? old)!, old, events);
@@ -257,16 +286,18 @@ function set(docs: Docs, id: DocumentId, doc: Doc | undefined): void {
   else docs.delete(id);
 }
 
-/** To the end, or in front of another. */
-function move(docs: Docs, id: DocumentId, before?: DocumentId | null): void {
-  const behind = [];
-  for (const other of docs.keys())
-    if (other !== id && (other === before || behind.length > 0)) behind.push(other);
-  for (const one of [id, ...behind]) {
+/** In front of another, or to the end if that is not there. Returns whether that is another place. */
+function move(docs: Docs, id: DocumentId, before: DocumentId | null): boolean {
+  const ids = [...docs.keys()];
+  const at = ids.indexOf(id);
+  const to = ids.indexOf(before!);
+  if (to < 0 ? at === ids.length - 1 : to === at || to === at + 1) return false;
+  for (const one of [id, ...(to < 0 ? [] : ids.slice(to).filter((other) => other !== id))]) {
     const doc = docs.get(one);
     docs.delete(one);
     set(docs, one, doc);
   }
+  return true;
 }
 
 /** The array that was found last time, if the new one is the like of it. */
@@ -286,16 +317,31 @@ export class Store {
   readonly #guard: Guard;
   readonly #collections = new Map<string, Documents>();
   #holding = false;
+  readonly #events: (() => void)[] = [];
+  #running = false;
   #over = false;
 
   constructor(guard: Guard) {
     this.#guard = guard;
   }
 
+  readonly #run: Run = (events) => {
+    for (const event of events) this.#events.push(event);
+    if (this.#running) return;
+    this.#running = true;
+    try {
+      // It grows meanwhile.
+      for (const event of this.#events) event();
+    } finally {
+      this.#events.length = 0;
+      this.#running = false;
+    }
+  };
+
   collection(name: string): Documents {
     let collection = this.#collections.get(name);
     if (!collection) {
-      this.#collections.set(name, (collection = new Documents(name, this.#guard)));
+      this.#collections.set(name, (collection = new Documents(name, this.#guard, this.#run)));
       if (this.#holding) collection.hold();
       collection.over = this.#over;
     }
@@ -317,8 +363,8 @@ export class Store {
     const collections = [...this.#collections.values()];
     for (const collection of collections) collection.show(sweep, events);
     this.#holding = false;
-    for (const event of events) event();
-    for (const collection of collections) collection.tell();
+    for (const collection of collections) events.push(() => collection.tell());
+    this.#run(events);
   }
 
   /** No more will come. */

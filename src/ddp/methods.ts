@@ -33,6 +33,8 @@ interface Call {
   readonly wait: boolean;
   /** Set for a login, which is sent before subscriptions: is told the result as soon as it is there. */
   readonly login: ((result: unknown) => void) | undefined;
+  /** Made by a hook: it goes before subscriptions too. */
+  readonly greeting: boolean;
   /** Connection it was sent on; 0: on none. */
   epoch: number;
   /** The result, once it is there; the call is kept until its changes are visible too. */
@@ -79,8 +81,9 @@ export class Methods {
     login?: (result: unknown) => void,
   ): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const { retry = true, wait = false, signal, timeoutMs = this.#defaultTimeoutMs } = options;
-      const { randomSeed = retry ? String(this.#env.random()).slice(2) : undefined } = options;
+      const { retry = true, signal, timeoutMs = this.#defaultTimeoutMs } = options;
+      const { randomSeed = retry ? String(this.#env.random()) : undefined } = options;
+      const wait = Boolean(options.wait);
       checkTimeout('timeoutMs', timeoutMs, Infinity);
       const error = (kind: ErrorKind, text: string) =>
         new FailoverError(kind, `${method}: ${text}`, { cause: signal?.reason });
@@ -93,6 +96,7 @@ export class Methods {
       if (!free) this.#checkRoom(frame, error);
 
       const abort = () => call.fail('aborted', 'aborted');
+      signal?.addEventListener('abort', abort);
       const timer =
         timeoutMs < Infinity &&
         this.#env.setTimeout(() => call.fail('timeout', `no answer in ${timeoutMs} ms`), timeoutMs);
@@ -111,6 +115,7 @@ export class Methods {
         retry,
         wait,
         login,
+        greeting: this.#wire.greeting,
         epoch: 0,
         result: undefined,
         updated: false,
@@ -118,7 +123,6 @@ export class Methods {
         reject: settle(reject),
         fail: (kind, text) => call.reject(error(kind, text)),
       };
-      signal?.addEventListener('abort', abort);
       this.#calls.set(id, call);
       this.#waiting += +wait;
       if (free) this.#send(call);
@@ -140,7 +144,13 @@ export class Methods {
   }
 
   #sent(call: Call): boolean {
-    return !!call.result || call.epoch === this.#wire.epoch || this.#isLate(call);
+    return (
+      !!call.result ||
+      call.epoch === this.#wire.epoch ||
+      // Given up, if its connection is.
+      (!call.retry && call.epoch > 0) ||
+      this.#isLate(call)
+    );
   }
 
   /** It waits for an answer on the connection that is being left. */
@@ -165,25 +175,29 @@ export class Methods {
     });
   }
 
-  /** Sends what the current connection has not seen, in order: all of it, or the logins only. Returns whether that was something. */
-  flush(logins = false): boolean {
-    const due: Call[] = [];
-    let first = true;
-    for (const call of this.#calls.values()) {
+  /** Sends what the current connection has not seen, in order. While a connection is greeted nothing but what hooks call goes out. */
+  flush(): void {
+    if (!this.#ready || this.#wire.greeting) return;
+    let alone = true;
+    for (const call of [...this.#calls.values()]) {
       const sent = this.#sent(call);
-      if (!logins && call.wait && !first && !sent) break;
-      if (!sent && (call.login || !logins)) due.push(call);
-      if (!logins && call.wait) break;
-      first = false;
+      if (call.wait && !alone && !sent) return;
+      if (!sent) this.#send(call);
+      if (call.wait) return;
+      alone = false;
     }
-    if (logins ? this.#wire.usable : this.#ready) for (const call of due) this.#send(call);
-    return due.length > 0;
+  }
+
+  /** Sends what goes before subscriptions: logins, and what hooks have called before. */
+  greet(): void {
+    for (const call of this.#calls.values())
+      if ((call.login || call.greeting) && !this.#sent(call)) this.#send(call);
   }
 
   /** The server has refused to hear it yet. */
   unsent(id: unknown): void {
     const call = this.#calls.get(id as string);
-    if (call) call.epoch = 0;
+    if (call?.epoch === this.#wire.epoch) call.epoch = 0;
   }
 
   #send(call: Call): void {

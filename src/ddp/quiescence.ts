@@ -56,6 +56,11 @@ export class Quiescence {
     }, this.#timeoutMs);
   }
 
+  /** The data is held back until this is answered, too. */
+  await(id: string): void {
+    this.#awaited.add(id);
+  }
+
   /** The server has answered this id, or nobody waits for the answer any more. */
   settle(id: string): void {
     if (this.#awaited.delete(id) || this.#pending.delete(id)) this.#check();

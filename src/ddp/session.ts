@@ -136,7 +136,7 @@ export class Session<Link extends DdpLink> implements Wire {
   }
 
   get usable(): boolean {
-    return this.#live && this.#departed && !this.#suspect;
+    return this.#live && this.#departed && !this.#suspect && (this.#connected || !this.#patient);
   }
 
   send(frame: string): void {
@@ -156,8 +156,14 @@ export class Session<Link extends DdpLink> implements Wire {
     return this.methods.apply(method, [credentials], {}, this.#remember);
   }
 
+  async logout(): Promise<void> {
+    this.#forget();
+    // Again in the order of the server's answers: a login that was under way has brought a new token.
+    await this.methods.apply('logout', [], {}, () => this.#forget());
+  }
+
   /** Forgets who is logged in. */
-  forget(): void {
+  #forget(): void {
     this.#tokenStore.set(undefined);
     this.userId = undefined;
   }
@@ -180,24 +186,25 @@ export class Session<Link extends DdpLink> implements Wire {
     this.#connected = false;
     this.#departed = false;
     this.#suspect = false;
+    const { awaited, pending } = this.subscriptions.revive();
+    this.#revived = awaited.length + pending.length;
+    awaited.push(CONNECTED);
+    this.#quiescence.begin(awaited, pending);
+    this.store.hold();
     if (!this.#patient) this.#depart();
   }
 
   /** Everything this connection has to be told leaves in one flight. */
   #depart(): void {
     this.#departed = true;
-    const { awaited, pending } = this.subscriptions.revive();
-    this.#revived = awaited.length + pending.length;
-    if (!this.#connected) awaited.push(CONNECTED);
-    // A login that waits for its answer is sent again, and will replace the token; else the token itself is sent.
-    const token = this.#tokenStore.get();
-    if (!this.methods.flush(true) && token !== undefined) {
-      this.#resume(token);
-      awaited.push(String(this.#ids));
-    }
-    this.#quiescence.begin(awaited, pending);
-    this.store.hold();
     this.greeting = true;
+    const token = this.#tokenStore.get();
+    if (token !== undefined) {
+      this.#resume(token);
+      this.#quiescence.await(String(this.#ids));
+    }
+    // A login that waits for its answer will replace the token, if it succeeds.
+    this.methods.greet();
     if (this.epoch > 1) for (const hook of [...this.hooks]) this.guard(hook);
     this.greeting = false;
     this.#flush();
@@ -237,7 +244,7 @@ export class Session<Link extends DdpLink> implements Wire {
         if (this.leaving === epoch) this.leaving = 0;
         this.methods.lost(epoch);
         // A result without its `updated`: what it changed is among the new connection's data.
-        this.#quiescence.after(() => this.methods.caughtUp());
+        if (this.#live) this.#quiescence.after(() => this.methods.caughtUp());
         this.#flush();
       },
     };
@@ -263,11 +270,14 @@ export class Session<Link extends DdpLink> implements Wire {
   /** Logs in with the token. A refusal is told, and not tried again. */
   #resume(resume: string): void {
     this.methods
-      .apply('login', [{ resume }], { retry: false }, this.#remember)
+      .apply('login', [{ resume }], { retry: false }, (result) => {
+        // Unless the app has logged out meanwhile.
+        if (this.#tokenStore.get() === resume) this.#remember(result);
+      })
       .catch((cause: FailoverError) => {
         // Lost with its connection: the next one resumes anew.
         if (cause.kind !== 'server' && cause.kind !== 'timeout') return;
-        if (cause.kind === 'server' && this.#tokenStore.get() === resume) this.forget();
+        if (cause.kind === 'server' && this.#tokenStore.get() === resume) this.#forget();
         this.#error(new FailoverError('handshake', `login not resumed: ${cause.message}`, { cause }));
       });
   }
@@ -314,7 +324,10 @@ export class Session<Link extends DdpLink> implements Wire {
         this.#connected = true;
         if (!this.#departed) this.#depart();
         // Sent too early for this server.
-        else if (this.#patient) this.#flush();
+        else if (this.#patient) {
+          this.methods.greet();
+          this.#flush();
+        }
         // First of all that is due once the data is shown.
         this.#quiescence.after(() => this.methods.caughtUp());
         return this.#quiescence.settle(CONNECTED);
@@ -324,7 +337,7 @@ export class Session<Link extends DdpLink> implements Wire {
         // After `connected` there is nothing left to negotiate.
         return this.#offered.size ? this.#negotiate(message.version) : undefined;
       case 'error':
-        if (!this.#connected && message.offending.id !== undefined) {
+        if (!this.#connected && (message.offending.id !== undefined || message.offending.msg === 'ping')) {
           // It hears nothing before `connected`, but loses nothing: what it names goes again then, and from now on waits.
           this.#patient = true;
           this.subscriptions.unsent(message.offending.id);

@@ -62,7 +62,7 @@ export class Subscriptions {
     entry.holders.add(holder);
     if (entry.ready) holder.resolve();
     if (this.#wire.closed) this.#end(entry, this.#wire.closed);
-    else if (!entry.epoch && this.#wire.usable) this.#send(entry);
+    else if (!entry.epoch && this.#wire.usable) this.#send(entry, true);
     return {
       name,
       ready,
@@ -101,10 +101,12 @@ export class Subscriptions {
     for (const entry of this.#entries.values()) if (entry.epoch !== this.#wire.epoch) this.#send(entry);
   }
 
-  #send(entry: Entry): void {
+  #send(entry: Entry, fresh = false): void {
     const { again } = entry;
     // If it throws, the last one has to do.
-    if (entry.epoch && again) this.#wire.guard(() => (entry.frame = again()));
+    if (again && !fresh) this.#wire.guard(() => (entry.frame = again()));
+    // It may have stopped its own subscription.
+    if (!this.#entries.has(entry.id)) return;
     entry.epoch = this.#wire.epoch;
     this.#wire.send(entry.frame);
   }
@@ -112,7 +114,7 @@ export class Subscriptions {
   /** The server has refused to hear it yet. */
   unsent(id: unknown): void {
     const entry = this.#entries.get(id as string);
-    if (entry) entry.epoch = 0;
+    if (entry?.epoch === this.#wire.epoch) entry.epoch = 0;
   }
 
   /** The ids of those that have been ready before (or have not), for a new connection; what the old one was still to be told is void. */

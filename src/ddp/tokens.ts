@@ -13,7 +13,7 @@ export function createTokens(env: Env, storage: DDPOptions['tokenStorage'], key 
   if (storage !== undefined && typeof storage?.setItem !== 'function')
     throw badOption('tokenStorage', storage, 'a Storage');
   let token: string | undefined;
-  isolate(env, () => (token = storage?.getItem(key) ?? undefined));
+  isolate(env, () => (token = storage?.getItem(key) || undefined));
   return {
     get: () => token,
     set(next) {

@@ -180,7 +180,7 @@ describe('seeds', () => {
     void ddp.call('insert').catch(() => {});
     void ddp.call('insert').catch(() => {});
     const [one, two] = link.frames.slice(1).map(seedOf);
-    expect([one, two]).toEqual([expect.stringMatching(/^\d{8,}$/), expect.stringMatching(/^\d{8,}$/)]);
+    expect([one, two]).toEqual([expect.stringMatching(/^0\.\d+$/), expect.stringMatching(/^0\.\d+$/)]);
     expect(one).not.toBe(two);
     link.down();
     await link.connect();

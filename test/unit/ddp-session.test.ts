@@ -258,12 +258,17 @@ describe('login', () => {
     ddp.close();
   });
 
-  it('a login waiting for its answer goes first, instead of the token', async () => {
+  it('a login waiting for its answer goes after the token: refused, it ends no session', async () => {
     const { ddp, link } = await loggedIn();
     ddp.subscribe('todos');
     const login = ddp.login({ user: 'other' });
     await link.open();
-    expect(link.sent()).toEqual(['connect 1', 'method login({"user":"other"})', 'sub todos()']);
+    expect(link.sent()).toEqual([
+      'connect 1',
+      'method login({"resume":"t"})',
+      'method login({"user":"other"})',
+      'sub todos()',
+    ]);
     ddp.close();
     expect(await state(login)).toBe('!closed');
   });
