@@ -102,8 +102,7 @@ class Documents implements Collection<Record<string, unknown>> {
     const text = JSON.stringify(
       wanted.map(([field, value]) => (value === undefined ? field : [field, toJson(value)])),
     );
-    if (this.#found.size >= KEPT_FILTERS && !this.#found.has(text))
-      for (const [oldest] of [...this.#found].slice(0, KEPT_FILTERS / 2)) this.#found.delete(oldest);
+    if (this.#found.size >= KEPT_FILTERS && !this.#found.has(text)) this.#found.clear();
     return lastOr(
       this.#found,
       text,
@@ -168,19 +167,23 @@ class Documents implements Collection<Record<string, unknown>> {
     if (this.#shadow) this.#applyTo(undefined, message);
   }
 
-  /** Applies one data message; false if it speaks of a document that is not there. */
-  apply(message: DataMessage): boolean {
-    return this.#applyTo(this.#shadow, message);
+  /**
+   * Applies one data message. As in Meteor's client what is added again is merged, what changes and is not there is added, and what is
+   * removed may be gone already: there are servers that do not keep account of what each client has (`NO_MERGE` publications).
+   */
+  apply(message: DataMessage): void {
+    this.#applyTo(this.#shadow, message);
   }
 
-  #applyTo(shadow: Docs | undefined, { msg, id, fields, cleared, before }: DataMessage): boolean {
+  #applyTo(shadow: Docs | undefined, { msg, id, fields, cleared, before }: DataMessage): void {
     const docs = shadow ?? this.#docs;
     const old = docs.get(id);
-    const added = msg === 'added' || msg === 'addedBefore';
-    if (!added && !old) return false;
+    if (!old && msg === 'movedBefore') return;
+    // What the connection before has said of it is over.
+    const known = shadow || !this.#stale.has(id) || !msg.startsWith('added') ? old : undefined;
     let next: Doc | undefined;
     if (msg !== 'removed') {
-      const draft: Record<string, unknown> = added ? { ...fields } : { ...old, ...fields };
+      const draft: Record<string, unknown> = { ...known, ...fields };
       for (const field of cleared) delete draft[field];
       draft._id = id;
       next = Object.freeze(draft) as Doc;
@@ -201,7 +204,6 @@ class Documents implements Collection<Record<string, unknown>> {
     }
     if (this.#listeners.size && !shadow) events.push(() => this.tell());
     this.#run(events);
-    return true;
   }
 
   hold(): void {

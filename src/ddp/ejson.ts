@@ -13,6 +13,29 @@ export interface Ejson {
 /** Meteor's EJSON, the one instance this library uses: register custom types here. */
 export const EJSON = ejson as Ejson;
 
+/** An id that MongoDB made, in a field, a parameter or a result: Meteor's EJSON type `oid`. As a document's own id it is its text. */
+export class ObjectID {
+  /** @param hex 24 hexadecimal digits */
+  constructor(readonly hex: string) {}
+
+  typeName(): string {
+    return 'oid';
+  }
+
+  toJSONValue(): string {
+    return this.hex;
+  }
+
+  toString(): string {
+    return this.hex;
+  }
+
+  equals(other: unknown): boolean {
+    return other instanceof ObjectID && other.hex === this.hex;
+  }
+}
+EJSON.addType('oid', (hex) => Object.freeze(new ObjectID(String(hex))));
+
 /** BSON documents nest 100 levels at most; twice that leaves room for EJSON's own wrappers. */
 const MAX_DEPTH = 200;
 
@@ -61,7 +84,14 @@ export function revive(value: unknown, freeze = false, depth = 0, wrappers = tru
         delete object[key];
       else object[key] = revive(item, freeze, depth, wrappers && !wrapper);
     }
-    if (wrapper) return EJSON.fromJSONValue(object);
+    if (wrapper) {
+      try {
+        return EJSON.fromJSONValue(object);
+      } catch (error) {
+        // A type that nobody has registered stays what it is on the wire.
+        if (!('$type' in object)) throw error;
+      }
+    }
   }
   return freeze ? Object.freeze(value) : value;
 }

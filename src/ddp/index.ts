@@ -2,7 +2,7 @@ export { DDPClient } from './client.ts';
 export type { Collection, Document, Filter, Observer } from './collections.ts';
 export { DDPError } from './errors.ts';
 export type { DDPEvents, DDPStats, DDPWarningKind } from './events.ts';
-export { EJSON, type Ejson } from './ejson.ts';
+export { EJSON, ObjectID, type Ejson } from './ejson.ts';
 export type { DocumentId } from './messages.ts';
 export type { ApplyOptions } from './methods.ts';
 export type { DDPOptions } from './options.ts';

@@ -8,7 +8,7 @@ export const VERSIONS: readonly string[] = ['1', 'pre2', 'pre1'];
 /** DDP's own ping and pong, as the link's heartbeat. */
 export const PING = '{"msg":"ping"}';
 export const isPong = (data: unknown): boolean =>
-  typeof data === 'string' && data.startsWith('{"msg":"pong"');
+  typeof data === 'string' && /^\s*{\s*"msg"\s*:\s*"pong"/.test(data);
 
 /** A document's id as the app sees it. */
 export type DocumentId = string | number | boolean;
@@ -36,7 +36,7 @@ export type ServerMessage =
   | {
       readonly msg: 'result';
       readonly id: string;
-      readonly error: DDPError | undefined;
+      readonly error: FailoverError | undefined;
       readonly result: unknown;
     }
   | { readonly msg: 'updated'; readonly ids: readonly string[] }
@@ -96,9 +96,15 @@ function read(frame: Fields): ServerMessage {
     case 'updated':
       return { msg, ids: strings(frame.methods, 'methods') };
     case 'result':
-      return { msg, id: id(), error: error(), result: revive(frame.result) };
+      try {
+        return { msg, id: id(), error: error(), result: revive(frame.result) };
+      } catch (cause) {
+        // Whoever waits for it shall not wait in vain.
+        return { msg, id: id(), error: malformed((cause as Error).message, cause), result: undefined };
+      }
     case 'nosub':
-      return { msg, id: id(), error: error() };
+      // Without an id: a publication of Meteor's that nobody subscribes to (`publish(null)`) has failed.
+      return { msg, id: frame.id === undefined ? '' : id(), error: error() };
     case 'ping':
       return { msg, id: frame.id === undefined ? undefined : id() };
     case 'connected':
@@ -109,15 +115,14 @@ function read(frame: Fields): ServerMessage {
       return {
         msg,
         reason: show(frame.reason),
-        offending: object(frame.offendingMessage ?? {}, 'offendingMessage'),
+        offending: Object(frame.offendingMessage) as object,
       };
     case 'pong':
     case 'node': // server notices: the layer below has read them
     case 'drain':
       return { msg: 'ignored' };
     case undefined:
-      // A Meteor server greets every raw WebSocket with {"server_id":"0"}, kept for clients of 2012.
-      string(frame.server_id, 'msg');
+      // Servers may greet so: Meteor's, before 3.0, said {"server_id":"0"} on every raw WebSocket.
       return { msg: 'ignored' };
     default:
       return { msg: 'unknown', name: string(msg, 'msg') };

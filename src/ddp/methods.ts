@@ -2,7 +2,6 @@ import type { Env } from '../core/env.ts';
 import { FailoverError, type ErrorKind } from '../core/errors.ts';
 import type { QueueOptions } from '../core/options.ts';
 import { frameBytes } from '../core/replay.ts';
-import type { DDPError } from './errors.ts';
 import { toJson } from './ejson.ts';
 import { encode } from './messages.ts';
 import { checkTimeout } from './options.ts';
@@ -206,7 +205,7 @@ export class Methods {
     this.#wire.send(call.frame);
   }
 
-  result(id: string, error: DDPError | undefined, value: unknown): void {
+  result(id: string, error: FailoverError | undefined, value: unknown): void {
     const call = this.#calls.get(id);
     if (error) call?.reject(error);
     else if (call && !call.result) {

@@ -24,6 +24,7 @@ export class Quiescence {
   #after: (() => void)[] = [];
   #held = false;
   #late = false;
+  #graceMs = 0;
   #timer: unknown;
   #wake: () => void = () => {};
   /** Resolves when the hold has ended, by whatever. */
@@ -47,6 +48,7 @@ export class Quiescence {
     this.#held = true;
     this.settled = new Promise((resolve) => (this.#wake = resolve));
     this.#late = false;
+    this.#graceMs = 0;
     this.#timer = this.#env.setTimeout(() => {
       this.#late = true;
       const { size } = this.#awaited;
@@ -56,9 +58,10 @@ export class Quiescence {
     }, this.#timeoutMs);
   }
 
-  /** The data is held back until this is answered, too. */
-  await(id: string): void {
+  /** The data is held back until this is answered, too; what it did not confirm is removed so many ms after all is settled. */
+  await(id: string, graceMs: number): void {
     this.#awaited.add(id);
+    this.#graceMs = graceMs;
   }
 
   /** The server has answered this id, or nobody waits for the answer any more. */
@@ -83,8 +86,15 @@ export class Quiescence {
   }
 
   #check(): void {
-    const sweep = !this.#awaited.size && (this.#late || !this.#pending.size);
-    if (sweep) this.#env.clearTimeout(this.#timer);
+    let sweep = !this.#awaited.size && (this.#late || !this.#pending.size);
+    if (sweep) {
+      this.#env.clearTimeout(this.#timer);
+      if (this.#graceMs) {
+        this.#timer = this.#env.setTimeout(() => this.#check(), this.#graceMs);
+        this.#graceMs = 0;
+        sweep = false;
+      }
+    }
     const shown = this.#held && (this.#late || !this.#awaited.size);
     if (!shown && !sweep) return;
     const after = shown ? this.#after.splice(0) : [];

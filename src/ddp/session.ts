@@ -3,8 +3,9 @@ import { FailoverError, show } from '../core/errors.ts';
 import type { FailoverEvents, Stats, Status } from '../core/events.ts';
 import { resolveOptions, type FailoverOptions, type Leaving } from '../core/options.ts';
 import { Store } from './collections.ts';
+import type { DDPError } from './errors.ts';
 import type { DDPEvents } from './events.ts';
-import { encode, isPong, malformed, parseMessage, PING, VERSIONS, type ServerMessage } from './messages.ts';
+import { encode, isPong, parseMessage, PING, VERSIONS, type ServerMessage } from './messages.ts';
 import { Methods } from './methods.ts';
 import { checkTimeout, type DDPOptions } from './options.ts';
 import { Quiescence } from './quiescence.ts';
@@ -29,6 +30,13 @@ export interface DdpLink {
 
 /** Tells an event that is not the link's alone. */
 export type Emit = <E extends 'error' | 'warning'>(event: E, arg: DDPEvents[E][0]) => void;
+
+/**
+ * Publications without a name (`publish(null)`; Meteor's accounts publish the user so) say nothing when they are complete, and
+ * come after the answer to the login and after every `ready`. After a resumed login what they have not mentioned yet is removed
+ * so much later: their answers leave a server within some 30 ms of each other (Meteor 3.0.4).
+ */
+const UNIVERSAL_MS = 100;
 
 /** Stands for the session itself among the ids that hold back data. */
 const CONNECTED = '';
@@ -201,7 +209,7 @@ export class Session<Link extends DdpLink> implements Wire {
     const token = this.#tokenStore.get();
     if (token !== undefined) {
       this.#resume(token);
-      this.#quiescence.await(String(this.#ids));
+      this.#quiescence.await(String(this.#ids), UNIVERSAL_MS);
     }
     // A login that waits for its answer will replace the token, if it succeeds.
     this.methods.greet();
@@ -277,7 +285,8 @@ export class Session<Link extends DdpLink> implements Wire {
       .catch((cause: FailoverError) => {
         // Lost with its connection: the next one resumes anew.
         if (cause.kind !== 'server' && cause.kind !== 'timeout') return;
-        if (cause.kind === 'server' && this.#tokenStore.get() === resume) this.#forget();
+        // 403 is Meteor's word for a token that is none any more; a server in trouble says others.
+        if ((cause as Partial<DDPError>).code === 403 && this.#tokenStore.get() === resume) this.#forget();
         this.#error(new FailoverError('handshake', `login not resumed: ${cause.message}`, { cause }));
       });
   }
@@ -301,14 +310,11 @@ export class Session<Link extends DdpLink> implements Wire {
       case 'removed':
       case 'addedBefore':
       case 'movedBefore':
-        if (!this.store.collection(message.collection).apply(message))
-          this.#error(
-            malformed(`${message.msg}: no document ${show(message.id)} in ${show(message.collection)}`),
-          );
-        return;
+        return this.store.collection(message.collection).apply(message);
       case 'updated':
         return this.#quiescence.after(() => this.methods.updated(message.ids));
       case 'result':
+        if (message.error?.kind === 'malformed') this.#error(message.error);
         this.methods.result(message.id, message.error, message.result);
         return this.#quiescence.settle(message.id);
       case 'ready':
@@ -336,14 +342,20 @@ export class Session<Link extends DdpLink> implements Wire {
       case 'failed':
         // After `connected` there is nothing left to negotiate.
         return this.#offered.size ? this.#negotiate(message.version) : undefined;
-      case 'error':
-        if (!this.#connected && (message.offending.id !== undefined || message.offending.msg === 'ping')) {
+      case 'error': {
+        const { msg, id } = message.offending;
+        const error = new FailoverError('server', `server: ${message.reason}`);
+        // Servers of DDP pre1 know no pings.
+        if (msg === 'ping') return;
+        if (!this.#connected && id !== undefined) {
           // It hears nothing before `connected`, but loses nothing: what it names goes again then, and from now on waits.
           this.#patient = true;
-          this.subscriptions.unsent(message.offending.id);
-          return this.methods.unsent(message.offending.id);
+          this.subscriptions.unsent(id);
+          return this.methods.unsent(id);
         }
-        return this.#error(new FailoverError('server', `server: ${message.reason}`));
+        this.methods.result(id as string, error, undefined);
+        return this.#error(error);
+      }
       case 'malformed':
         return this.#error(message.error);
       case 'unknown':

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { ObjectID } from '../../src/ddp/index.ts';
 import { added, changed, look, ready, removed, result, state, updated, watch, world } from './ddp-harness.ts';
 
 // What servers do that the protocol allows, or that Meteor's does all the same.
@@ -167,6 +168,95 @@ describe('habits of a Meteor server', () => {
     sub.stop();
     link.receive({ msg: 'nosub', id }, { msg: 'nosub', id: 'other', error: { error: 404 } });
     expect(events).toEqual([]);
+    ddp.close();
+  });
+});
+
+describe('types that nobody registered, and results that cannot be read', () => {
+  it('MongoDB’s ids come as ObjectID and go back as they came', async () => {
+    const { ddp, link } = world();
+    await link.connect();
+    const oid = { $type: 'oid', $value: '507f1f77bcf86cd799439011' };
+    link.receive(added('x', { owner: oid }));
+    const { owner } = ddp.collection<{ owner: ObjectID }>('c').get('x')!;
+    expect([owner, String(owner), owner.equals(new ObjectID(oid.$value))]).toEqual([
+      new ObjectID(oid.$value),
+      oid.$value,
+      true,
+    ]);
+    void ddp.call('by', owner).catch(() => {});
+    expect(link.frames.at(-1)!.params).toEqual([oid]);
+    const log = watch(ddp);
+    look(log);
+    link.receive(changed('x', { owner: oid }));
+    expect(look(log)).toBe('');
+    ddp.close();
+  });
+
+  it('another stays as it is on the wire: no document is lost', async () => {
+    const { ddp, link, events } = world();
+    await link.connect();
+    link.receive(added('x', { price: { $type: 'Decimal', $value: '1.5' } }));
+    expect([ddp.collection('c').get('x'), events]).toEqual([
+      { _id: 'x', price: { $type: 'Decimal', $value: '1.5' } },
+      [],
+    ]);
+    ddp.close();
+  });
+
+  it('a call whose result cannot be read rejects, and is told of', async () => {
+    const { ddp, link, events } = world();
+    await link.connect();
+    const call = ddp.call('odd');
+    const id = link.id('odd');
+    link.receive({ msg: 'result', id, result: { $regexp: '(', $flags: '' } }, updated(id));
+    expect([await state(call), events, ddp.stats().malformedFrames]).toEqual([
+      '!malformed',
+      ['error malformed'],
+      1,
+    ]);
+    ddp.close();
+  });
+
+  it('one that the server finds malformed rejects with its reason', async () => {
+    const { ddp, link } = world();
+    await link.connect();
+    const call = ddp.call('odd');
+    const offendingMessage = { msg: 'method', id: link.id('odd') };
+    link.receive({ msg: 'error', reason: 'Malformed method invocation', offendingMessage });
+    await expect(call).rejects.toThrow('Malformed method invocation');
+    ddp.close();
+  });
+});
+
+describe('what servers say beside the protocol', () => {
+  it('a publication to all that has failed, complaints about our pings, first objects without a name: nothing', async () => {
+    const { ddp, link, events } = world();
+    await link.open();
+    link.receive({ hello: 'x' }, {}, { msg: 'connected', session: 's' });
+    link.receive({ msg: 'nosub', error: { error: 500 } }, { msg: 'nosub' });
+    link.receive({ msg: 'error', reason: 'Bad request', offendingMessage: { msg: 'ping' } });
+    expect(events).toEqual([]);
+    link.receive({ msg: 'error', reason: 'Bad request', offendingMessage: [] });
+    expect(events).toEqual(['error server']);
+    ddp.close();
+  });
+
+  it('a resume refused while the server is in trouble does not log the user out', async () => {
+    const { ddp, link, events } = world();
+    await link.connect();
+    void ddp.login({ user: 'u' }).catch(() => {});
+    link.receive(result(link.id('login'), { token: 't' }));
+    for (const error of [500, 'too-many-requests']) {
+      link.down();
+      await link.connect();
+      link.receive({ msg: 'result', id: link.id('login'), error: { error } });
+      await Promise.resolve();
+    }
+    link.down();
+    await link.open();
+    expect(link.sent()).toContain('method login({"resume":"t"})');
+    expect(events.filter((event) => event === 'error handshake').length).toBeGreaterThan(0);
     ddp.close();
   });
 });

@@ -62,7 +62,6 @@ describe('frames from the server', () => {
     ['no JSON', '{"msg":'],
     ['no object', 'null'],
     ['an array', '[]'],
-    ['neither msg nor greeting', '{}'],
     ['msg is no text', '{"msg":5}'],
     ['no id', '{"msg":"removed","collection":"c"}'],
     ['a number as collection', '{"msg":"removed","collection":5,"id":"x"}'],
@@ -72,14 +71,21 @@ describe('frames from the server', () => {
     ['ready without subs', '{"msg":"ready"}'],
     ['updated with a number', '{"msg":"updated","methods":[1]}'],
     ['result without id', '{"msg":"result"}'],
-    ['nosub without id', '{"msg":"nosub"}'],
     ['ping with a number', '{"msg":"ping","id":1}'],
     ['failed without version', '{"msg":"failed"}'],
     ['a wrapped id that is no JSON', '{"msg":"removed","collection":"c","id":"~{"}'],
-    ['a type nobody registered', '{"msg":"result","id":"1","result":{"$type":"x","$value":1}}'],
-    ['a pattern that does not compile', '{"msg":"result","id":"1","result":{"$regexp":"(","$flags":""}}'],
-    ['deeper than any document', `{"msg":"result","id":"1","result":${'['.repeat(300)}${']'.repeat(300)}}`],
-    ['very deep', `{"msg":"result","id":"1","result":${'['.repeat(50_000)}${']'.repeat(50_000)}}`],
+    [
+      'a pattern that does not compile',
+      '{"msg":"added","collection":"c","id":"x","fields":{"a":{"$regexp":"(","$flags":""}}}',
+    ],
+    [
+      'deeper than any document',
+      `{"msg":"added","collection":"c","id":"x","fields":{"a":${'['.repeat(300)}${']'.repeat(300)}}}`,
+    ],
+    [
+      'very deep',
+      `{"msg":"added","collection":"c","id":"x","fields":{"a":${'['.repeat(50_000)}${']'.repeat(50_000)}}}`,
+    ],
   ])('malformed: %s', (_name, data) => {
     const message = parseMessage(data);
     expect(message.msg).toBe('malformed');

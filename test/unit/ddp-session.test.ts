@@ -330,7 +330,7 @@ describe('events', () => {
     link.receive(
       '{',
       { msg: 'novel' },
-      { msg: 'changed', collection: 'c', id: 'x' },
+      { msg: 'changed', collection: 5, id: 'x' },
       { msg: 'error', reason: 'r' },
     );
     expect(events).toEqual(['error malformed', 'warning notice', 'error malformed', 'error server']);
