@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DDPClient, type ApplyOptions, type DDPOptions } from '../../src/ddp/index.ts';
 import { Cluster, type ClusterNode } from '../support/ddp-cluster.ts';
-import { seeded, sequence, World, type FakeSocket } from '../support/world.ts';
+import { ONE_WAY, seeded, sequence, World, type FakeSocket } from '../support/world.ts';
 
 // A real client on a real link moves from a node that still works: what that one was asked it answers, what it shows is shown
 // until the new one is exact. 20 ms one way; an upgrade takes 80 ms, an answer 40 ms.
@@ -403,6 +403,27 @@ describe('subscriptions', () => {
     ddp.reconnect();
     await world.pass(170);
     expect([world.sockets[0]!.closedWith?.code, ddp.stats().failovers]).toEqual([1000, 1]);
+  });
+});
+
+describe('pings of the server', () => {
+  test('are answered where they came from, at once: while that is suspect, and while its replacement is dialled', async () => {
+    const { ddp, old } = await start();
+    const asked = async (id: string) => {
+      cluster.say(old, { msg: 'ping', id });
+      await world.pass(2 * ONE_WAY);
+      return old.received.at(-1);
+    };
+    const answer = old.reply;
+    old.reply = () => undefined;
+    while (ddp.status.name !== 'suspect') await world.pass(10);
+    expect(await asked('s')).toBe('{"msg":"pong","id":"s"}');
+    old.reply = answer;
+    await world.pass(1_000);
+    ddp.reconnect();
+    await world.pass(10);
+    expect(await asked('d')).toBe('{"msg":"pong","id":"d"}');
+    expect(ddp.stats()).toMatchObject({ suspicions: 1, hedgesCancelled: 1, failovers: 0 });
   });
 });
 
