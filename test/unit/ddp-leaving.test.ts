@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DDPClient, type ApplyOptions, type DDPOptions } from '../../src/ddp/index.ts';
-import { accepts, ONE_WAY, sequence, World, seeded } from '../support/world.ts';
-import type { Behaviour, FakeSocket } from '../support/world.ts';
+import { Cluster, type ClusterNode } from '../support/ddp-cluster.ts';
+import { ONE_WAY, seeded, sequence, World, type FakeSocket } from '../support/world.ts';
 
 // A real client on a real link moves from a node that still works: what that one was asked it answers, what it shows is shown
 // until the new one is exact. 20 ms one way; an upgrade takes 80 ms, an answer 40 ms.
@@ -9,81 +9,9 @@ let world: World;
 let cluster: Cluster;
 beforeEach(() => {
   world = new World();
-  cluster = new Cluster();
+  cluster = new Cluster(world);
 });
 afterEach(() => world.dispose());
-
-interface Node {
-  /** From a method's arrival to its result. */
-  methodMs?: number;
-  /** From a subscription's arrival to its documents. */
-  subMs?: number;
-  /** A method's writes are announced so long after its result. */
-  updatedMs?: number;
-  openAfterMs?: number;
-  /** Each ping may hold up everything this connection says for so long. */
-  stall?: () => number;
-}
-type Message = Record<string, unknown>;
-
-/** Nodes of one small DDP server: one collection, `put(id, n)` writes a document, the publication is all there is. */
-class Cluster {
-  readonly docs = new Map<string, Message>();
-  /** Methods in the order they ran: `<params>@<number of the connection>`. */
-  readonly ran: string[] = [];
-  readonly #subscribed = new Map<FakeSocket, Set<unknown>>();
-  readonly #saidAt = new Map<FakeSocket, number>();
-
-  node({ methodMs = 0, subMs = 0, updatedMs = 0, openAfterMs = 80, stall = () => 0 }: Node = {}): Behaviour {
-    return (socket) => {
-      const subs = new Set<unknown>();
-      this.#subscribed.set(socket, subs);
-      const after = (ms: number, fn: () => void) => (ms > 0 ? void setTimeout(fn, ms) : fn());
-      const reply = (frame: unknown): undefined => {
-        const message = JSON.parse(frame as string) as Message;
-        const { id } = message;
-        switch (message.msg) {
-          case 'connect':
-            return this.say(socket, { msg: 'connected', session: 's' });
-          case 'ping':
-            return this.say(socket, { msg: 'pong' }, stall());
-          case 'sub':
-            return after(subMs, () => {
-              for (const [doc, fields] of subs.size ? [] : this.docs)
-                this.say(socket, { msg: 'added', collection: 'c', id: doc, fields });
-              subs.add(id);
-              this.say(socket, { msg: 'ready', subs: [id] });
-            }) as undefined;
-          case 'unsub':
-            return this.say(socket, { msg: 'nosub', id });
-          case 'method':
-            return after(methodMs, () => {
-              const params = message.params as unknown[];
-              this.ran.push(`${params.join()}@${world.sockets.indexOf(socket) + 1}`);
-              this.put(String(params[0]), { n: params[1] });
-              this.say(socket, { msg: 'result', id, result: params[0] });
-              after(updatedMs, () => this.say(socket, { msg: 'updated', methods: [id] }));
-            }) as undefined;
-        }
-      };
-      accepts({ reply, openAfterMs })(socket);
-    };
-  }
-
-  put(id: string, fields: Message): void {
-    const msg = this.docs.has(id) ? 'changed' : 'added';
-    this.docs.set(id, fields);
-    for (const [socket, subs] of this.#subscribed)
-      if (subs.size) this.say(socket, { msg, collection: 'c', id, fields });
-  }
-
-  /** In order, however long something before it was held up. */
-  say(socket: FakeSocket, message: Message, heldUpMs = 0): undefined {
-    const at = Math.max(world.now + heldUpMs, this.#saidAt.get(socket) ?? 0);
-    this.#saidAt.set(socket, at);
-    socket.serverSends(JSON.stringify(message), ONE_WAY + at - world.now);
-  }
-}
 
 const client = (options: DDPOptions = {}) =>
   new DDPClient('wss://app.example/websocket', { policy: 'fast', env: world.env, ...options });
@@ -99,7 +27,7 @@ const watch = (ddp: DDPClient) =>
     changed: ({ _id, n }) => world.say(`~${_id} ${String(n)}`),
     removed: ({ _id }) => world.say(`-${_id}`),
   });
-const start = async (nodes: Node[] = [], options: DDPOptions = {}) => {
+const start = async (nodes: ClusterNode[] = [], options: DDPOptions = {}) => {
   world.behaviour = sequence(...[...nodes, {}].map((node) => cluster.node(node)));
   const ddp = client(options);
   const sub = ddp.subscribe('all');
@@ -475,6 +403,27 @@ describe('subscriptions', () => {
     ddp.reconnect();
     await world.pass(170);
     expect([world.sockets[0]!.closedWith?.code, ddp.stats().failovers]).toEqual([1000, 1]);
+  });
+});
+
+describe('pings of the server', () => {
+  test('are answered where they came from, at once: while that is suspect, and while its replacement is dialled', async () => {
+    const { ddp, old } = await start();
+    const asked = async (id: string) => {
+      cluster.say(old, { msg: 'ping', id });
+      await world.pass(2 * ONE_WAY);
+      return old.received.at(-1);
+    };
+    const answer = old.reply;
+    old.reply = () => undefined;
+    while (ddp.status.name !== 'suspect') await world.pass(10);
+    expect(await asked('s')).toBe('{"msg":"pong","id":"s"}');
+    old.reply = answer;
+    await world.pass(1_000);
+    ddp.reconnect();
+    await world.pass(10);
+    expect(await asked('d')).toBe('{"msg":"pong","id":"d"}');
+    expect(ddp.stats()).toMatchObject({ suspicions: 1, hedgesCancelled: 1, failovers: 0 });
   });
 });
 

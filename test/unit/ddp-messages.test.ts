@@ -57,6 +57,28 @@ describe('frames from the server', () => {
     expect(parseMessage(JSON.stringify(frame))).toEqual(message);
   });
 
+  it.each<[string, object]>([
+    ['connected', { session: 's' }],
+    ['failed', { version: 'pre1' }],
+    ['ping', { id: '7' }],
+    ['pong', {}],
+    ['added', { ...doc, fields: { a: 1 } }],
+    ['changed', { ...doc, fields: { a: 1 }, cleared: ['b'] }],
+    ['removed', doc],
+    ['addedBefore', { ...doc, before: null }],
+    ['movedBefore', { ...doc, before: 'y' }],
+    ['ready', { subs: ['1'] }],
+    ['updated', { methods: ['1'] }],
+    ['result', { id: '1', result: 5 }],
+    ['nosub', { id: '1' }],
+    ['error', { reason: 'why' }],
+  ])('fields of %s that DDP does not name are ignored', (msg, frame) => {
+    const more = { novel: { $date: 'no date' }, constructor: { prototype: {} }, session: 5, server_id: 5 };
+    expect(parseMessage(JSON.stringify({ ...more, msg, ...frame }))).toEqual(
+      parseMessage(JSON.stringify({ msg, ...frame })),
+    );
+  });
+
   it.each<[string, unknown]>([
     ['no text', new ArrayBuffer(3)],
     ['no JSON', '{"msg":'],
@@ -166,7 +188,8 @@ describe('EJSON', () => {
     ['date', new Date(86_400_000), { $date: 86_400_000 }],
     ['binary', binary, { $binary: 'AAH+/w==' }],
     ['pattern', /a\/b/gi, { $regexp: 'a\\/b', $flags: 'gi' }],
-    ['infinity', -Infinity, { $InfNaN: -1 }],
+    ['infinity', Infinity, { $InfNaN: 1 }],
+    ['below everything', -Infinity, { $InfNaN: -1 }],
     ['not a number', NaN, { $InfNaN: 0 }],
     ['own type', new Money(5), { $type: 'money', $value: { cents: 5 } }],
     ['own type, nested', { a: [new Money(5)] }, { a: [{ $type: 'money', $value: { cents: 5 } }] }],
@@ -189,6 +212,15 @@ describe('EJSON', () => {
     expect(toJson(value)).toEqual(json);
     const text = JSON.stringify(json);
     expect(revive(JSON.parse(text))).toEqual(value);
+  });
+
+  it('keeps the order of keys, both ways', () => {
+    const keys = (value: unknown) => Object.keys(value as object).join('');
+    const text = '{"z":{"$date":1},"a":{"$escape":{"y":1,"$date":2,"b":{"$InfNaN":0}}},"m":null}';
+    const value = revive(JSON.parse(text)) as { a: object };
+    expect([keys(value), keys(value.a)]).toEqual(['zam', 'y$dateb']);
+    const json = toJson({ z: 1, a: { $binary: { y: 1, b: 2 } }, m: new Date(1) });
+    expect(JSON.stringify(json)).toBe('{"z":1,"a":{"$escape":{"$binary":{"y":1,"b":2}}},"m":{"$date":1}}');
   });
 
   it('leaves what it is given alone, and follows no circle', () => {

@@ -91,6 +91,50 @@ describe('one flight', () => {
   });
 });
 
+describe('what leaves', () => {
+  it('holds nothing but what DDP names', async () => {
+    const { ddp, link } = world();
+    await link.connect();
+    ddp.subscribe('todos', 1).stop();
+    ddp.subscribe('bare');
+    void ddp.call('add', 'x').catch(() => {});
+    void ddp.apply('once', undefined, { retry: false, wait: false, timeoutMs: 5 }).catch(() => {});
+    link.receive({ msg: 'ping', id: 'p', extra: 1 }, { msg: 'ping' });
+    expect(link.frames).toEqual([
+      { msg: 'connect', version: '1', support: ['1', 'pre2', 'pre1'] },
+      { msg: 'sub', id: '1', name: 'todos', params: [1] },
+      { msg: 'unsub', id: '1' },
+      { msg: 'sub', id: '2', name: 'bare', params: [] },
+      { msg: 'method', id: '3', method: 'add', params: ['x'], randomSeed: expect.any(String) as string },
+      { msg: 'method', id: '4', method: 'once', params: [] },
+      { msg: 'pong', id: 'p' },
+      { msg: 'pong' },
+    ]);
+    ddp.close();
+  });
+
+  it('has ids that are given once: to subscriptions, calls and logins, over all connections', async () => {
+    const { ddp, link } = world();
+    const given: unknown[] = [];
+    for (let connection = 0; connection < 3; connection++) {
+      const login = ddp.login({ connection }).catch(() => {});
+      ddp.subscribe('todos', connection);
+      void ddp.apply('once', [], { retry: false }).catch(() => {});
+      await link.connect();
+      const ids = link.frames.slice(1).map(({ id }) => id as string);
+      given.push(...ids.filter((id) => !given.includes(id)));
+      expect(new Set(ids).size).toBe(ids.length);
+      const id = link.id('login');
+      link.receive(result(id, { token: 't' }), updated(id), ready(...ids));
+      await login;
+      link.down();
+    }
+    // Three logins, three subscriptions, three calls: what is sent again keeps its id, nothing else has it.
+    expect(given).toHaveLength(9);
+    ddp.close();
+  });
+});
+
 describe('while suspect', () => {
   it('holds everything back and sends it once, when the old connection answers', async () => {
     const { ddp, link } = world();
@@ -162,6 +206,17 @@ describe('versions', () => {
     expect(events).toEqual([]);
     ddp.close();
     expect(await state(sub.ready)).toBe('!closed');
+  });
+
+  it('a refusal after `connected` is of no meaning', async () => {
+    const { ddp, link, events } = world();
+    await link.connect();
+    link.receive({ msg: 'failed', version: 'pre1' }, { msg: 'failed', version: '9' });
+    expect([link.log, events]).toEqual([[], []]);
+    link.down();
+    await link.open();
+    expect(link.sent()).toEqual(['connect 1']);
+    ddp.close();
   });
 
   it.each([
