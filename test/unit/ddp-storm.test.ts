@@ -90,13 +90,12 @@ test('calls settle once, the server has what it was told, and retry: false never
       topUp();
     }
   };
-  /** A node that is left in peace is still being heard out when the one after it is lost. */
+  /** A node that is left in peace is still being heard out when the one after it is left, or lost. */
   const faults: readonly [cause: string, happens: (node: FakeSocket) => void][] = [
-    ['drain', (node) => void cluster.say(node, { msg: 'drain', afterMs: 8_000, spreadMs: 100 })],
-    ['lost', (node) => node.serverEnds()],
-    ['manual', () => ddp.reconnect()],
     ['lost', (node) => node.serverEnds()],
     ['silent', (node) => (node.vanished = true)],
+    ['drain', (node) => void cluster.say(node, { msg: 'drain', afterMs: 8_000, spreadMs: 100 })],
+    ['manual', () => ddp.reconnect()],
   ];
 
   topUp();
