@@ -164,7 +164,7 @@ async function result(name: string, text?: string): Promise<string> {
 describe('the package', () => {
   it('holds what users need and nothing else', () => {
     const others = files.filter((path) => !path.startsWith('dist/'));
-    expect(others.sort()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json']);
+    expect(others.sort()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'docs/ddp.md', 'package.json']);
     expect(files).toContain('dist/failover-websocket.global.js');
   });
 
