@@ -1,10 +1,13 @@
-import type { Server } from 'node:net';
+import { createServer, type Server } from 'node:net';
 
 /**
  * Below Linux's ephemeral range (32768 and up): a port from within it could be taken by any outgoing connection between a
  * node's stop and its restart.
  */
 const range = { first: 20_000, count: 10_000 };
+
+/** For servers that come and go. */
+const reserved = { first: 30_000, count: 2_000 };
 
 /** A random port for a cluster to try; even, so that the next one can be its sibling's. */
 export const candidatePort = (): number => range.first + 2 * Math.floor((Math.random() * range.count) / 2);
@@ -30,10 +33,34 @@ export async function listen(server: Server, port: number): Promise<number> {
   }
 }
 
-function listenOn(server: Server, port: number): Promise<void> {
+/**
+ * A port of 127.0.0.1 that no other cluster takes while nobody listens on it, as long as this process lives and does not release
+ * it: what is held is the same port of 127.0.0.2. Where that address does not exist the port is merely free at present.
+ */
+export async function reserve(): Promise<{ port: number; release(): void }> {
+  for (let attempt = 1; ; attempt++) {
+    const port = reserved.first + Math.floor(Math.random() * reserved.count);
+    const guard = createServer();
+    const probe = createServer();
+    try {
+      await listenOn(guard, port, '127.0.0.2').catch((error: unknown) => {
+        if (isPortTaken(error)) throw error;
+      });
+      await listenOn(probe, port);
+      await new Promise((resolve) => probe.close(resolve));
+      guard.unref();
+      return { port, release: () => guard.close() };
+    } catch (error) {
+      guard.close();
+      if (attempt === 50 || !isPortTaken(error)) throw error;
+    }
+  }
+}
+
+function listenOn(server: Server, port: number, host = '127.0.0.1'): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, '127.0.0.1', () => {
+    server.listen(port, host, () => {
       server.off('error', reject);
       resolve();
     });

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { GatewayOptions } from '../net/gateway.ts';
 import { ask } from '../net/health.ts';
+import { reserve } from '../net/ports.ts';
 import type { NodeOptions } from './node.ts';
 import { Child } from './processes.ts';
 import { ClusterError, type AppStatus, type Fault, type NodeId } from './state.ts';
@@ -30,7 +31,8 @@ export class ClusterNode {
   readonly #quiet: boolean;
   readonly #onChange: () => void;
   #app: Child | undefined;
-  #appPort = 0;
+  /** The app's, also while it is stopped: its gateway must meet nobody else's there. */
+  readonly #port: Awaited<ReturnType<typeof reserve>>;
   #gatewayPort = 0;
   #status: AppStatus = 'stopped';
   #blackholed = false;
@@ -46,11 +48,12 @@ export class ClusterNode {
     network: NodeNetwork,
     onChange: () => void,
   ): Promise<ClusterNode> {
+    const port = await reserve();
     const gateway = await Child.start('gateway', `gateway ${id}`, { quiet });
-    const node = new ClusterNode(id, gateway, appOptions, quiet, network, onChange);
+    const node = new ClusterNode(id, port, gateway, appOptions, quiet, network, onChange);
     try {
       await node.#startApp();
-      const options: GatewayOptions = { port: 0, appPort: node.#appPort, timeoutMs: gatewayTimeoutMs };
+      const options: GatewayOptions = { port: 0, appPort: node.#port.port, timeoutMs: gatewayTimeoutMs };
       node.#gatewayPort = await gateway.call<number>('start', options);
       return node;
     } catch (error) {
@@ -61,6 +64,7 @@ export class ClusterNode {
 
   private constructor(
     id: NodeId,
+    port: Awaited<ReturnType<typeof reserve>>,
     gateway: Child,
     appOptions: AppOptions,
     quiet: boolean,
@@ -68,6 +72,7 @@ export class ClusterNode {
     onChange: () => void,
   ) {
     this.id = id;
+    this.#port = port;
     this.#quiet = quiet;
     this.#gateway = gateway;
     this.#appOptions = appOptions;
@@ -118,6 +123,7 @@ export class ClusterNode {
     // That order may have been about to start an app.
     await this.#turn;
     await this.#app?.end();
+    this.#port.release();
   }
 
   #requireNotEnded(): void {
@@ -222,10 +228,10 @@ export class ClusterNode {
     const options: NodeOptions = {
       ...this.#appOptions,
       id: this.id,
-      port: this.#appPort,
+      port: this.#port.port,
       drain: drainDefaults,
     };
-    this.#appPort = await app.call<number>('start', options);
+    await app.call('start', options);
     this.#set('running');
   }
 

@@ -1,6 +1,7 @@
-import { connect } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { ClusterError, startCluster, type Cluster, type Fault, type NodeId } from '../../demo/cluster.ts';
+import { reserve } from '../../demo/net/ports.ts';
 import {
   clusterProcesses,
   Ear,
@@ -402,4 +403,18 @@ describe('start, reset, stop', () => {
     await expect(fetch(own.url)).rejects.toThrow();
     await expect(fetch(own.controlUrl)).rejects.toThrow();
   });
+});
+
+it('an app’s port stays its own while it is stopped', async () => {
+  const one = await reserve();
+  const taken = createServer();
+  await expect(
+    new Promise((resolve, reject) =>
+      taken.on('error', reject).listen(one.port, '127.0.0.2', () => resolve(1)),
+    ),
+  ).rejects.toThrow('EADDRINUSE');
+  one.release();
+  const many = await Promise.all(Array.from({ length: 20 }, () => reserve()));
+  expect(new Set(many.map(({ port }) => port)).size).toBe(20);
+  for (const { release } of many) release();
 });
