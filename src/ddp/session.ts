@@ -345,14 +345,14 @@ export class Session<Link extends DdpLink> implements Wire {
       case 'error': {
         const { msg, id } = message.offending;
         const error = new FailoverError('server', `server: ${message.reason}`);
-        // Servers of DDP pre1 know no pings.
-        if (msg === 'ping') return;
-        if (!this.#connected && id !== undefined) {
+        if (!this.#connected && (id !== undefined || msg === 'ping')) {
           // It hears nothing before `connected`, but loses nothing: what it names goes again then, and from now on waits.
           this.#patient = true;
           this.subscriptions.unsent(id);
           return this.methods.unsent(id);
         }
+        // Servers of DDP pre1 know no pings.
+        if (msg === 'ping') return;
         this.methods.result(id as string, error, undefined);
         return this.#error(error);
       }

@@ -1,6 +1,18 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ObjectID } from '../../src/ddp/index.ts';
-import { added, changed, look, ready, removed, result, state, updated, watch, world } from './ddp-harness.ts';
+import {
+  added,
+  changed,
+  look,
+  ready,
+  removed,
+  result,
+  state,
+  tooEarly,
+  updated,
+  watch,
+  world,
+} from './ddp-harness.ts';
 
 // What servers do that the protocol allows, or that Meteor's does all the same.
 beforeEach(() => void vi.useFakeTimers());
@@ -10,12 +22,6 @@ afterEach(() => {
 });
 
 describe('a server that hears nothing before it has said `connected`', () => {
-  const tooEarly = (id: string, msg = 'sub') => ({
-    msg: 'error',
-    reason: 'Must connect first',
-    offendingMessage: { msg, id },
-  });
-
   it('is told again what it refused, once, in order; from then on it is waited for', async () => {
     const { ddp, link, events } = world();
     ddp.subscribe('todos');
@@ -24,11 +30,7 @@ describe('a server that hears nothing before it has said `connected`', () => {
     await link.open();
     const [, sub, method, last] = link.frames;
     expect(link.sent()).toEqual(['connect 1', 'sub todos()', 'method add(1)', 'method once()']);
-    link.receive(
-      tooEarly(sub!.id as string),
-      tooEarly(method!.id as string, 'method'),
-      tooEarly(last!.id as string, 'method'),
-    );
+    link.receive(tooEarly(sub!.id), tooEarly(method!.id, 'method'), tooEarly(last!.id, 'method'));
     expect(link.sent()).toEqual([]);
     link.receive({ msg: 'connected', session: 's' });
     expect(link.frames.map(({ id }) => id)).toEqual([sub!.id, method!.id, last!.id]);
@@ -50,7 +52,7 @@ describe('a server that hears nothing before it has said `connected`', () => {
     const login = ddp.login({ user: 'u' });
     await link.open();
     const { id } = link.frames[1]!;
-    link.receive(tooEarly(id as string, 'method'), { msg: 'connected', session: 's' });
+    link.receive(tooEarly(id, 'method'), { msg: 'connected', session: 's' });
     link.receive(result(id as string, { token: 't' }), updated(id as string));
     await login;
     ddp.onReconnect(() => void ddp.call('hello').catch(() => {}));

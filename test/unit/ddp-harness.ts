@@ -5,6 +5,15 @@ import { DDPClient, type DDPOptions, type DdpLink } from '../../src/ddp/index.ts
 
 type Fn = (...args: never[]) => void;
 
+/** A connection that another has taken over from, and that still works. */
+export interface Old {
+  says(...messages: object[]): void;
+  /** Resolves when the client needs it no more. */
+  readonly done: Promise<unknown>;
+  /** It is gone. */
+  ends(): void;
+}
+
 /**
  * The link under a client, driven by hand. It keeps FailoverWebSocket's order of events, and refuses what DDP must never do:
  * send when the frame would wait in the link's queue, where the replay cannot see it.
@@ -15,12 +24,25 @@ export class FakeLink extends EventTarget implements DdpLink {
   /** Frames of the current connection since they were last looked at. */
   frames: Record<string, unknown>[] = [];
   readonly log: string[] = [];
+  /** What the client let out of a listener: no event target passes that on. */
+  readonly thrown: unknown[] = [];
   #usable = false;
   readonly #listeners = new Map<string, Set<Fn>>();
 
   constructor(options: FailoverOptions) {
     super();
     this.options = options;
+  }
+
+  override addEventListener(type: string, fn: (event: Event) => void): void {
+    super.addEventListener(type, (event) => {
+      try {
+        fn(event);
+      } catch (error) {
+        this.thrown.push(error);
+        throw error;
+      }
+    });
   }
 
   readonly on: DdpLink['on'] = (event, fn) => {
@@ -77,7 +99,19 @@ export class FakeLink extends EventTarget implements DdpLink {
   /** `open`, and the server's word that the session stands. */
   async connect(): Promise<void> {
     await this.open();
-    this.receive({ msg: 'connected', session: 's' });
+    this.receive(connected);
+  }
+
+  /** A new connection takes over while this one still works. `letGo`: when the link ends one that was left before. */
+  async move(letGo = () => {}): Promise<Old> {
+    const { frame, done, left } = this.options.layer!.leave();
+    letGo();
+    await this.open();
+    return {
+      says: (...messages) => messages.forEach((message) => frame(JSON.stringify(message))),
+      done,
+      ends: left,
+    };
   }
 
   receive(...messages: (object | string)[]): void {
@@ -191,6 +225,21 @@ export function watch(ddp: DDPClient<FakeLink>, collection = 'c'): string[] {
 /** Everything noted since the last look. */
 export const look = (log: string[]): string => log.splice(0).join(' ');
 
+/** Logs in, on a connection there is. */
+export async function logIn({ ddp, link }: World, token = 't'): Promise<void> {
+  const login = ddp.login({ user: 'u' });
+  const id = link.id('login');
+  link.receive(result(id, { id: 'u1', token }), updated(id));
+  await login;
+}
+
+export const connected = { msg: 'connected', session: 's' };
+/** What a server says of a frame that it would not hear before `connected`. */
+export const tooEarly = (id: unknown, msg: unknown = 'sub') => ({
+  msg: 'error',
+  reason: 'Must connect first',
+  offendingMessage: { msg, id },
+});
 export const added = (id: string, fields: object = {}, collection = 'c') => ({
   msg: 'added',
   collection,
