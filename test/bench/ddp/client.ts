@@ -24,7 +24,7 @@ interface Client {
   size(collection: string): number;
 }
 
-/** When the last frame came in, and how many subscriptions were ready by then on the connection it came on. */
+/** When the last frame came in that was no answer to a ping, and how many subscriptions were ready by then on the connection it came on. */
 const wire = { at: 0, readies: 0 };
 
 class WatchedWebSocket extends WebSocket {
@@ -32,7 +32,7 @@ class WatchedWebSocket extends WebSocket {
     super(url, protocols ?? []);
     wire.readies = 0;
     this.on('message', (data: Buffer) => {
-      wire.at = performance.now();
+      if (!data.includes('"msg":"pong"')) wire.at = performance.now();
       if (data.includes('"msg":"ready"')) wire.readies += 1;
     });
   }
