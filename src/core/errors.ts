@@ -35,9 +35,11 @@ export class FailoverError extends Error {
   }
 }
 
-/** Type guard that also holds across two copies of the library on one page, where `instanceof` does not. */
+/** Type guard, for a DDPError too, that also holds across two copies of the library on one page, where `instanceof` does not. */
 export const isFailoverError = (e: unknown): e is FailoverError =>
-  e instanceof Error && e.name === 'FailoverError' && typeof (e as { kind?: unknown }).kind === 'string';
+  e instanceof Error &&
+  /^(Failover|DDP)Error$/.test(e.name) &&
+  typeof (e as { kind?: unknown }).kind === 'string';
 
 /** The RangeError of a bad option: names the option and shows the value. */
 export const badOption = (option: string, value: unknown, expected: string): RangeError =>

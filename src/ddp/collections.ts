@@ -2,7 +2,7 @@ import { badOption } from '../core/errors.ts';
 import { same, toJson } from './ejson.ts';
 import type { DataMessage, DocumentId } from './messages.ts';
 
-/** A document as the app sees it: frozen, all the way down (dates and binary data, which cannot be frozen, excepted). */
+/** A document as the app sees it: frozen, all the way down (except dates and binary data, which cannot be, and values of the app's own types). */
 export type Document<T> = Readonly<T> & { readonly _id: string };
 
 export interface Observer<T> {

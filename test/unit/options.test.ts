@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { badOption, FailoverError, isFailoverError, show } from '../../src/core/errors.ts';
+import { DDPError } from '../../src/ddp/errors.ts';
 import { resolveOptions, type FailoverOptions } from '../../src/core/options.ts';
 import { POLICIES } from '../../src/core/policies.ts';
 
@@ -151,6 +152,7 @@ describe('errors', () => {
   test.each([
     ['one of ours', new FailoverError('closed', 'x'), true],
     ['one of another copy', Object.assign(new Error('x'), { name: 'FailoverError', kind: 'closed' }), true],
+    ['one of a DDP server', new DDPError({ error: 403 }), true],
     ['another error', new Error('x'), false],
     ['one without kind', Object.assign(new Error('x'), { name: 'FailoverError' }), false],
     ['no error', { name: 'FailoverError', kind: 'closed' }, false],
