@@ -33,11 +33,16 @@ export async function listen(server: Server, port: number): Promise<number> {
   }
 }
 
+export interface ReservedPort {
+  readonly port: number;
+  release(): void;
+}
+
 /**
  * A port of 127.0.0.1 that no other cluster takes while nobody listens on it, as long as this process lives and does not release
  * it: what is held is the same port of 127.0.0.2. Where that address does not exist the port is merely free at present.
  */
-export async function reserve(): Promise<{ port: number; release(): void }> {
+export async function reserve(): Promise<ReservedPort> {
   for (let attempt = 1; ; attempt++) {
     const port = reserved.first + Math.floor(Math.random() * reserved.count);
     const guard = createServer();

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { GatewayOptions } from '../net/gateway.ts';
 import { ask } from '../net/health.ts';
-import { reserve } from '../net/ports.ts';
+import { reserve, type ReservedPort } from '../net/ports.ts';
 import type { NodeOptions } from './node.ts';
 import { Child } from './processes.ts';
 import { ClusterError, type AppStatus, type Fault, type NodeId } from './state.ts';
@@ -32,7 +32,7 @@ export class ClusterNode {
   readonly #onChange: () => void;
   #app: Child | undefined;
   /** The app's, also while it is stopped: its gateway must meet nobody else's there. */
-  readonly #port: Awaited<ReturnType<typeof reserve>>;
+  readonly #appPort: ReservedPort;
   #gatewayPort = 0;
   #status: AppStatus = 'stopped';
   #blackholed = false;
@@ -48,12 +48,12 @@ export class ClusterNode {
     network: NodeNetwork,
     onChange: () => void,
   ): Promise<ClusterNode> {
-    const port = await reserve();
+    const appPort = await reserve();
     const gateway = await Child.start('gateway', `gateway ${id}`, { quiet });
-    const node = new ClusterNode(id, port, gateway, appOptions, quiet, network, onChange);
+    const node = new ClusterNode(id, appPort, gateway, appOptions, quiet, network, onChange);
     try {
       await node.#startApp();
-      const options: GatewayOptions = { port: 0, appPort: node.#port.port, timeoutMs: gatewayTimeoutMs };
+      const options: GatewayOptions = { port: 0, appPort: node.#appPort.port, timeoutMs: gatewayTimeoutMs };
       node.#gatewayPort = await gateway.call<number>('start', options);
       return node;
     } catch (error) {
@@ -64,7 +64,7 @@ export class ClusterNode {
 
   private constructor(
     id: NodeId,
-    port: Awaited<ReturnType<typeof reserve>>,
+    appPort: ReservedPort,
     gateway: Child,
     appOptions: AppOptions,
     quiet: boolean,
@@ -72,7 +72,7 @@ export class ClusterNode {
     onChange: () => void,
   ) {
     this.id = id;
-    this.#port = port;
+    this.#appPort = appPort;
     this.#quiet = quiet;
     this.#gateway = gateway;
     this.#appOptions = appOptions;
@@ -123,7 +123,7 @@ export class ClusterNode {
     // That order may have been about to start an app.
     await this.#turn;
     await this.#app?.end();
-    this.#port.release();
+    this.#appPort.release();
   }
 
   #requireNotEnded(): void {
@@ -228,7 +228,7 @@ export class ClusterNode {
     const options: NodeOptions = {
       ...this.#appOptions,
       id: this.id,
-      port: this.#port.port,
+      port: this.#appPort.port,
       drain: drainDefaults,
     };
     await app.call('start', options);

@@ -222,7 +222,7 @@ class Documents implements Collection<Record<string, unknown>> {
       for (const id of this.#stale) this.#put(id, undefined, events);
       this.#stale.clear();
     }
-    const places = [...this.#docs.keys()];
+    const places = this.#ordered ? [...this.#docs.keys()] : [];
     for (const [id, doc] of shadow ?? []) this.#put(id, doc, events);
     if (shadow && this.#ordered) this.#arrange([...shadow.keys()], places, events);
   }

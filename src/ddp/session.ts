@@ -144,7 +144,7 @@ export class Session<Link extends DdpLink> implements Wire {
   }
 
   get usable(): boolean {
-    return this.#live && this.#departed && !this.#suspect && (this.#connected || !this.#patient);
+    return this.#live && !this.#suspect && (this.#connected || !this.#patient);
   }
 
   send(frame: string): void {
@@ -259,13 +259,8 @@ export class Session<Link extends DdpLink> implements Wire {
   }
 
   #late(message: ServerMessage): void {
+    if ('collection' in message) return this.store.collection(message.collection).late(message);
     switch (message.msg) {
-      case 'added':
-      case 'changed':
-      case 'removed':
-      case 'addedBefore':
-      case 'movedBefore':
-        return void this.store.collection(message.collection).late(message);
       case 'updated':
         return this.methods.updated(message.ids);
       case 'result':
@@ -304,13 +299,8 @@ export class Session<Link extends DdpLink> implements Wire {
 
   #receive(message: ServerMessage): void {
     if (!this.#live) return;
+    if ('collection' in message) return this.store.collection(message.collection).apply(message);
     switch (message.msg) {
-      case 'added':
-      case 'changed':
-      case 'removed':
-      case 'addedBefore':
-      case 'movedBefore':
-        return this.store.collection(message.collection).apply(message);
       case 'updated':
         return this.#quiescence.after(() => this.methods.updated(message.ids));
       case 'result':

@@ -5,6 +5,7 @@
  */
 import { WebSocket } from 'ws';
 import type * as Ddp from '../../../src/ddp/index.ts';
+import { CHANGED_EVERY, COLLECTIONS } from './shape.ts';
 import { loadSimpleDdp } from './simpleddp.ts';
 
 // What users get, not what tsx makes of the sources.
@@ -12,7 +13,6 @@ const { DDPClient } = (await import(new URL('../../../dist/ddp.js', import.meta.
 
 const [what, client, ...numbers] = process.argv.slice(2);
 const [first = 0, second = 0, third = 0] = numbers.map(Number);
-const COLLECTIONS = 10;
 const gc = (globalThis as { gc?: () => void }).gc!;
 const heapMb = () => process.memoryUsage().heapUsed / 2 ** 20;
 
@@ -88,7 +88,7 @@ async function failover(port: number, docs: number, subs: number): Promise<objec
   const start = performance.now();
   const ms = (await settled()) - start;
   gc();
-  return { ms, events, expected: docs / 20, heapBefore, heapAfter: heapMb(), heapPeak };
+  return { ms, events, expected: docs / CHANGED_EVERY, heapBefore, heapAfter: heapMb(), heapPeak };
 }
 
 /** A socket to nowhere that says what it is told to. */

@@ -4,9 +4,9 @@
  * clients' backs and cuts all connections, as a failover to a node that has moved on would look.
  */
 import { WebSocketServer, type WebSocket } from 'ws';
+import { CHANGED_EVERY, COLLECTIONS } from './shape.ts';
 
 const [docs = 0, subs = 1] = process.argv.slice(2).map(Number);
-const COLLECTIONS = 10;
 
 let version = 0;
 const fields = (id: number) => ({
@@ -15,7 +15,7 @@ const fields = (id: number) => ({
   done: id % 2 === 0,
   at: { $date: 1_700_000_000_000 + id },
   tags: ['one', 'two', `tag ${id % 7}`],
-  version: id % 20 === 0 ? version : 0,
+  version: id % CHANGED_EVERY === 0 ? version : 0,
 });
 
 function serve(socket: WebSocket): void {
