@@ -83,6 +83,14 @@
       };
       socket.onclose = clients['bare-ddp'];
     },
+    /** An app on Meteor's own client (test/meteor/page-app.js), whatever carries it: served when it has a document of that node. */
+    meteor() {
+      const { meteorApp } = window;
+      bench.state = () => ({ name: meteorApp.statuses.at(-1).status, node: meteorApp.node() });
+      bench.settled = () => bench.state().name === 'connected' && bench.state().node !== undefined;
+      meteorApp.onNode = bench.serve;
+      if (meteorApp.node() !== undefined) bench.serve(meteorApp.node());
+    },
     /** Only the library. */
     none: () => bench.serve('none'),
   };

@@ -56,7 +56,6 @@ declare global {
   interface Window {
     meteorApp: MeteorApp;
     uninstall: (() => void) | undefined;
-    failover: { installFailover(connection: unknown, options?: object): () => void };
     __meteor_runtime_config__: object;
   }
 }
