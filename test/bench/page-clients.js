@@ -85,9 +85,15 @@
     },
     /** An app on Meteor's own client (test/meteor/page-app.js), whatever carries it: served when it has a document of that node. */
     meteor() {
-      const { meteorApp } = window;
-      bench.state = () => ({ name: meteorApp.statuses.at(-1).status, node: meteorApp.node() });
-      bench.settled = () => bench.state().name === 'connected' && bench.state().node !== undefined;
+      const { meteorApp, uninstall } = window;
+      if (uninstall) {
+        listen(uninstall.link);
+        bench.stats = () => uninstall.link.stats();
+      }
+      bench.state = () => ({
+        name: meteorApp.Meteor.status().connected ? 'online' : 'down',
+        node: meteorApp.node(),
+      });
       meteorApp.onNode = bench.serve;
       if (meteorApp.node() !== undefined) bench.serve(meteorApp.node());
     },
