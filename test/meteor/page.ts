@@ -52,6 +52,10 @@ export interface MeteorApp {
   logout(): Promise<void>;
 }
 
+interface Library {
+  installFailover(connection: unknown, options?: object): () => void;
+}
+
 declare global {
   interface Window {
     meteorApp: MeteorApp;
@@ -96,11 +100,15 @@ export class MeteorPage {
   /** Uncaught exceptions. */
   readonly problems: string[] = [];
 
+  /** What the page has asked for over HTTP, without its query. */
+  readonly requests: string[] = [];
+
   private constructor(
     readonly page: Page,
     readonly context: BrowserContext,
   ) {
     page.on('pageerror', (error) => this.problems.push(String(error)));
+    page.on('request', (request) => this.requests.push(new URL(request.url()).pathname));
   }
 
   /** Resolves when the app's subscriptions are ready. */
@@ -128,6 +136,14 @@ export class MeteorPage {
     await this.page.waitForFunction(`(${String(holds)})(window.meteorApp, ...${JSON.stringify(args)})`, {
       polling: 20,
     });
+  }
+
+  /** Installs the library on `Meteor.connection`, in a page that has it. */
+  async install(options: object = {}): Promise<void> {
+    await this.page.evaluate((value) => {
+      const { failover, meteorApp } = window as unknown as { failover: Library; meteorApp: MeteorApp };
+      window.uninstall = failover.installFailover(meteorApp.Meteor.connection, value);
+    }, options);
   }
 
   node(): Promise<'a' | 'b'> {
