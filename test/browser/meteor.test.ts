@@ -24,16 +24,18 @@ describe.skipIf(missing.length > 0).each(transports)(
     let cluster: Cluster;
     let browser: Browser;
     let tap: Tap;
+    /** The same cluster under another address. */
+    let elsewhere: Tap;
     let pages: MeteorPage[] = [];
 
     beforeAll(async () => {
       await ensureDist();
       [cluster, browser] = await Promise.all([startCluster({ rttMs: 40 }), launch('chromium')]);
-      tap = await Tap.open(cluster.url);
+      [tap, elsewhere] = await Promise.all([Tap.open(cluster.url), Tap.open(cluster.url)]);
     });
     afterAll(async () => {
       await browser?.close();
-      await tap?.close();
+      await Promise.all([tap?.close(), elsewhere?.close()]);
       await cluster?.stop();
     });
     afterEach(async () => {
@@ -41,6 +43,7 @@ describe.skipIf(missing.length > 0).each(transports)(
       await Promise.all(pages.map((page) => page.close()));
       pages = [];
       tap.reset();
+      elsewhere.reset();
       await cluster.reset();
       expect(problems).toEqual([]);
     });
@@ -115,10 +118,10 @@ describe.skipIf(missing.length > 0).each(transports)(
       const dying = await page.node();
       expect(await ownStream(page)).toBe(true);
       expect(page.requests.includes('/sockjs/info')).toBe(transport === 'sockjs');
-      expect(await statuses(page)).toEqual(['connected 0']);
+      await forget(page);
       await cluster.apply(dying, 'stop');
-      await page.until((app) => app.statuses.some(({ status }) => status === 'waiting'));
-      expect((await statuses(page)).slice(0, 2)).toEqual(['connected 0', 'waiting 0']);
+      await page.until((app) => app.statuses.length > 0);
+      expect((await statuses(page))[0]).toBe('waiting 0');
     });
 
     it('installed before the first connect: the only connection is its own', async () => {
@@ -126,7 +129,7 @@ describe.skipIf(missing.length > 0).each(transports)(
       await aloneOnTheLine();
       expect(tap.lines).toHaveLength(1);
       expect(tap.lines[0]!.path).toMatch(
-        transport === 'sockjs' ? /^\/sockjs\/\d+\/\w+\/websocket$/ : /^\/websocket$/,
+        transport === 'sockjs' ? /^\/sockjs\/\w+\/\w+\/websocket$/ : /^\/websocket$/,
       );
       expect(await statuses(page)).toEqual(['connecting 0', 'connected 0']);
       expect(await page.get((app) => app.runs.ready)).toEqual([false, true]);
@@ -286,19 +289,147 @@ describe.skipIf(missing.length > 0).each(transports)(
 
     it('reconnect({ url }) moves it', async () => {
       const page = await openUsed();
-      const elsewhere = await Tap.open(cluster.url);
-      try {
-        await page.get(({ Meteor }, url) => Meteor.reconnect({ url }), elsewhere.url());
-        await expect.poll(() => elsewhere.live, { timeout: 10_000 }).toHaveLength(1);
-        await expect.poll(() => tap.live, { timeout: 10_000 }).toEqual([]);
-        await connected(page);
-        expect(await page.get((app) => app.call('username'))).toBe('ann');
-        expect(await page.get(({ Meteor }) => Meteor.connection._stream.rawUrl)).toBe(elsewhere.url());
-        expect(await told(page)).toEqual({ ...nothing, settled: [['username', 'ann']] });
-      } finally {
-        await page.close();
-        await elsewhere.close();
-      }
+      await page.get(({ Meteor }, url) => Meteor.reconnect({ url }), elsewhere.url());
+      await expect.poll(() => elsewhere.live, { timeout: 10_000 }).toHaveLength(1);
+      await expect.poll(() => tap.live, { timeout: 10_000 }).toEqual([]);
+      await connected(page);
+      expect(await page.get((app) => app.call('username'))).toBe('ann');
+      expect(await page.get(({ Meteor }) => Meteor.connection._stream.rawUrl)).toBe(elsewhere.url());
+      expect(await told(page)).toEqual({ ...nothing, settled: [['username', 'ann']] });
+    });
+
+    it('drained: it moves without a gap, and calls under way are answered where they are', async () => {
+      const page = await openUsed();
+      const leaving = await page.node();
+      const call = page.get((app) => app.call('slow', 700, 'slowly'));
+      await cluster.apply(leaving, 'drain');
+      await servedBy(page, other(leaving));
+      expect(await call).toBe('slowly');
+      expect(await page.get((app) => app.call('username'))).toBe('ann');
+      expect(await told(page)).toEqual({
+        ...nothing,
+        settled: [
+          ['slow', 'slowly'],
+          ['username', 'ann'],
+        ],
+      });
+      expect(await statuses(page)).toEqual([]);
+      const sent = tap.lines.flatMap(({ heard }) => heard.filter(({ text }) => text.includes('slowly')));
+      expect(sent, 'how often the call was sent').toHaveLength(1);
+    });
+
+    it('a document that a method stub has written stays through a failover', async () => {
+      const page = await openUsed();
+      const dying = await page.node();
+      await cluster.apply(dying, 'hang');
+      // Not noticed yet: the call goes to the node that does not answer.
+      const added = page.get(async (app) => {
+        app.stub('todos.add', (_id, text) =>
+          app.Todos.insert({ _id, text, done: false, createdAt: new Date() }),
+        );
+        await app.call('todos.add', 'three', 'third');
+      });
+      await servedBy(page, other(dying));
+      await added;
+      const { events, settled } = await told(page);
+      // The stub guesses `createdAt`; the server knows it.
+      expect(events.filter((event) => event !== 'changed three')).toEqual(['added three']);
+      expect(settled).toEqual([['todos.add', 'three']]);
+      expect(await page.get((app) => app.Todos.find().count())).toBe(3);
+    });
+
+    it('with no node left it waits and says so; reconnect() dials at once', async () => {
+      const page = await openUsed();
+      await Promise.all([cluster.apply('a', 'stop'), cluster.apply('b', 'stop')]);
+      await page.until((app) =>
+        app.statuses.some(({ status, retryCount }) => status === 'waiting' && retryCount > 5),
+      );
+      const waiting = await page.get((app) =>
+        app.statuses.flatMap(({ at, retryTime }) => (retryTime === undefined ? [] : [retryTime - at])),
+      );
+      expect(waiting.length).toBeGreaterThan(0);
+      expect(Math.max(...waiting), 'ms until it dials').toBeLessThan(60_000);
+      await page.until(({ Meteor }) => Meteor.status().status === 'waiting');
+      const { dials } = tap;
+      await page.get(({ Meteor }) => Meteor.reconnect());
+      await expect.poll(() => tap.dials, { timeout: 1000 }).toBeGreaterThan(dials);
+      await Promise.all([cluster.apply('a', 'restart'), cluster.apply('b', 'restart')]);
+      await page.get(({ Meteor }) => Meteor.reconnect());
+      await connected(page);
+      expect(await page.get((app) => app.call('username'))).toBe('ann');
+      expect(await told(page)).toEqual({ ...nothing, settled: [['username', 'ann']] });
+      const seen = await page.get((app) => app.statuses.map(({ status, connected: up }) => [status, up]));
+      expect(seen.filter(([status, up]) => (status === 'connected') !== up)).toEqual([]);
+    });
+
+    it('uninstalled while there is no connection: Meteor goes on by itself', async () => {
+      const page = await openUsed();
+      await Promise.all([cluster.apply('a', 'stop'), cluster.apply('b', 'stop')]);
+      await page.until((app) => app.statuses.some(({ status }) => status === 'waiting'));
+      await page.page.evaluate(() => window.uninstall!());
+      expect(await ownStream(page)).toBe(true);
+      await Promise.all([cluster.apply('a', 'restart'), cluster.apply('b', 'restart')]);
+      await page.get(({ Meteor }) => Meteor.reconnect());
+      await connected(page);
+      expect(await page.get((app) => app.call('username'))).toBe('ann');
+      expect(await told(page)).toEqual({ ...nothing, settled: [['username', 'ann']] });
+      await aloneOnTheLine();
+    });
+
+    it('installed while Meteor waits: it need not wait', async () => {
+      const page = await openUsed('later');
+      await Promise.all([cluster.apply('a', 'stop'), cluster.apply('b', 'stop')]);
+      // Meteor's third wait is seconds long.
+      await page.until((app) =>
+        app.statuses.some(({ status, retryCount }) => status === 'waiting' && retryCount > 1),
+      );
+      await Promise.all([cluster.apply('a', 'restart'), cluster.apply('b', 'restart')]);
+      await page.install({ policy: 'fast' });
+      await connected(page);
+      expect(await page.get((app) => app.call('username'))).toBe('ann');
+      expect(await told(page)).toEqual({ ...nothing, settled: [['username', 'ann']] });
+      await aloneOnTheLine();
+    });
+
+    it('installed while disconnected: it stays so until reconnect()', async () => {
+      const page = await openUsed('later');
+      await page.get(({ Meteor }) => Meteor.disconnect());
+      await expect.poll(() => tap.live).toEqual([]);
+      const { dials } = tap;
+      await page.install({ policy: 'fast' });
+      await page.page.evaluate(() => void window.dispatchEvent(new Event('online')));
+      expect(await page.get(({ Meteor }) => Meteor.status().status)).toBe('offline');
+      await page.get(({ Meteor }) => Meteor.reconnect());
+      await connected(page);
+      expect(tap.dials).toBe(dials + 1);
+      expect(await page.get((app) => app.call('username'))).toBe('ann');
+      expect(await told(page)).toEqual({ ...nothing, settled: [['username', 'ann']] });
+    });
+
+    it('a second connection of the app can have it as well', async () => {
+      const page = await openUsed();
+      await page.connectTo(elsewhere.url());
+      await expect.poll(() => elsewhere.live, { timeout: 10_000 }).toHaveLength(1);
+      const { node } = elsewhere.live[0]!;
+      await cluster.apply(node as 'a' | 'b', 'stop');
+      await expect
+        .poll(() => elsewhere.live.map((line) => line.node), { timeout: 20_000 })
+        .toEqual([other(node)]);
+      await page.page.waitForFunction(() => window.second!.status().connected);
+      await page.page.evaluate(() => window.second!.disconnect());
+      await expect.poll(() => elsewhere.live).toEqual([]);
+      expect(await page.get((app) => app.call('username')), 'the first is as it was').toBe('ann');
+    });
+
+    it('a node that opens and then says nothing is given up', async () => {
+      const page = await openUsed();
+      const dying = await page.node();
+      tap.mute = 1;
+      await cluster.apply(dying, 'stop');
+      await servedBy(page, other(dying));
+      expect(tap.mute, 'one has been met').toBe(0);
+      expect(await page.get((app) => app.call('username'))).toBe('ann');
+      expect(await told(page)).toEqual({ ...nothing, settled: [['username', 'ann']] });
     });
   },
 );

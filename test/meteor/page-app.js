@@ -65,6 +65,8 @@
           else resolve(result);
         });
       }),
+    /** What a method does in the page until the server has answered. */
+    stub: (method, body) => Meteor.methods({ [method]: body }),
     login: (username, password = 'demo') =>
       new Promise((resolve, reject) => {
         Meteor.loginWithPassword(username, password, (error) => (error ? reject(error) : resolve()));

@@ -50,6 +50,8 @@ export interface MeteorApp {
   call(method: string, ...params: unknown[]): Promise<unknown>;
   login(username: string, password?: string): Promise<void>;
   logout(): Promise<void>;
+  stub(method: string, body: (...params: never[]) => unknown): void;
+  readonly Todos: { insert(todo: object): string; find(): { count(): number } };
 }
 
 interface Library {
@@ -60,6 +62,8 @@ declare global {
   interface Window {
     meteorApp: MeteorApp;
     uninstall: (() => void) | undefined;
+    /** See `connectTo`. */
+    second: Meteor | undefined;
     __meteor_runtime_config__: object;
   }
 }
@@ -144,6 +148,15 @@ export class MeteorPage {
       const { failover, meteorApp } = window as unknown as { failover: Library; meteorApp: MeteorApp };
       window.uninstall = failover.installFailover(meteorApp.Meteor.connection, value);
     }, options);
+  }
+
+  /** A second connection of the app, with the library installed. */
+  async connectTo(url: string): Promise<void> {
+    await this.page.evaluate((to) => {
+      const { failover, meteorApp } = window as unknown as { failover: Library; meteorApp: MeteorApp };
+      const second = (window.second = meteorApp.DDP.connect(to));
+      failover.installFailover(second, { policy: 'fast' });
+    }, url);
   }
 
   node(): Promise<'a' | 'b'> {
