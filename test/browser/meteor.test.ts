@@ -319,7 +319,9 @@ describe.skipIf(missing.length > 0).each(transports)(
     });
 
     it('a document that a method stub has written stays through a failover', async () => {
-      const page = await openUsed();
+      // Nobody is logged in: else Meteor itself takes it back until the login has been answered.
+      const page = await open('early');
+      await page.until((app) => app.runs.ready.at(-1) === true);
       const dying = await page.node();
       await cluster.apply(dying, 'hang');
       // Not noticed yet: the call goes to the node that does not answer.
@@ -335,7 +337,6 @@ describe.skipIf(missing.length > 0).each(transports)(
       // The stub guesses `createdAt`; the server knows it.
       expect(events.filter((event) => event !== 'changed three')).toEqual(['added three']);
       expect(settled).toEqual([['todos.add', 'three']]);
-      expect(await page.get((app) => app.Todos.find().count())).toBe(3);
     });
 
     it('with no node left it waits and says so; reconnect() dials at once', async () => {
@@ -409,13 +410,14 @@ describe.skipIf(missing.length > 0).each(transports)(
     it('a second connection of the app can have it as well', async () => {
       const page = await openUsed();
       await page.connectTo(elsewhere.url());
-      await expect.poll(() => elsewhere.live, { timeout: 10_000 }).toHaveLength(1);
-      const { node } = elsewhere.live[0]!;
-      await cluster.apply(node as 'a' | 'b', 'stop');
-      await expect
-        .poll(() => elsewhere.live.map((line) => line.node), { timeout: 20_000 })
-        .toEqual([other(node)]);
-      await page.page.waitForFunction(() => window.second!.status().connected);
+      const secondNode = () =>
+        page.page.evaluate(
+          () =>
+            new Promise((done) => window.second!.call('whoami', (_: unknown, node: string) => done(node))),
+        );
+      const dying = (await secondNode()) as 'a' | 'b';
+      await cluster.apply(dying, 'stop');
+      expect(await secondNode()).toBe(other(dying));
       await page.page.evaluate(() => window.second!.disconnect());
       await expect.poll(() => elsewhere.live).toEqual([]);
       expect(await page.get((app) => app.call('username')), 'the first is as it was').toBe('ann');

@@ -31,7 +31,7 @@ interface Meteor {
   status(): Omit<MeteorStatus, 'at'>;
   reconnect(options?: object): void;
   disconnect(): void;
-  userId(): string | null;
+  call(method: string, ...rest: unknown[]): void;
 }
 
 /** See page-app.js. */
