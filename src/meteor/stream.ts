@@ -121,6 +121,8 @@ export function createStream(
   const retire = (): void => {
     if (!live) return;
     live = false;
+    // To its app nothing ends with it.
+    stream.currentStatus = original.currentStatus;
     original.disconnect();
   };
 
