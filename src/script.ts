@@ -2,3 +2,4 @@
 export * from './index.ts';
 export * from './ddp/index.ts';
 export * from './meteor/index.ts';
+export * from './sockjs/index.ts';

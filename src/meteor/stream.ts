@@ -1,7 +1,7 @@
 import { OPEN } from '../core/dom-events.ts';
 import { isolate } from '../core/env.ts';
 import { FailoverWebSocket } from '../core/failover-websocket.ts';
-import { resolveOptions, type FailoverOptions, type Leaving } from '../core/options.ts';
+import { resolveOptions, type FailoverOptions } from '../core/options.ts';
 import { overSockjs } from '../sockjs/link.ts';
 import type {
   DisconnectOptions,
@@ -104,6 +104,7 @@ export function createStream(
   /** Meteor starts over on the connection that is open. */
   const begin = (): void => {
     waiting = [];
+    greeted = false;
     // Its own heartbeat would judge by rules of its own; the one it has going ends with `disconnect`.
     if (heartbeat) client._heartbeatInterval = 0;
     tell('disconnect');
@@ -121,32 +122,22 @@ export function createStream(
   const retire = (): void => {
     if (!live) return;
     live = false;
+    // To its app nothing ends with it.
+    stream.currentStatus = original.currentStatus;
     original.disconnect();
   };
 
   const takeOver = async (mine: FailoverWebSocket): Promise<void> => {
     const before = serving;
     if (before || live) await idle();
-    // Disconnected or moved again meanwhile.
-    if (mine !== link) return;
+    // Disconnected or moved again meanwhile, or lost and opened again.
+    if (mine !== link || mine === serving) return;
     retire();
     serving = mine;
+    departing = false;
     before?.close();
     if (mine.readyState === OPEN) begin();
     else show(meteorStatus(mine.status));
-  };
-
-  const leave = (): Leaving => {
-    departing = true;
-    return {
-      frame: deliver,
-      // A session that was refused answers nothing.
-      done: greeted ? idle() : Promise.resolve(),
-      left() {
-        departing = false;
-        if (serving?.readyState === OPEN) begin();
-      },
-    };
   };
 
   const dial = (url: string): void => {
@@ -156,9 +147,26 @@ export function createStream(
       ...options,
       heartbeat,
       events: 'link',
-      layer: { replayed: () => replayed, leave },
+      layer: {
+        replayed: () => replayed,
+        leave() {
+          departing = true;
+          return {
+            frame: deliver,
+            // A session that was refused answers nothing.
+            done: greeted ? idle() : Promise.resolve(),
+            left() {
+              if (mine !== serving) return;
+              departing = false;
+              if (mine.readyState === OPEN) begin();
+            },
+          };
+        },
+      },
     };
     const mine = raw ? new FailoverWebSocket(address, undefined, settings) : overSockjs(address, settings);
+    // One that was to replace it, and has not yet.
+    if (link !== serving) link?.close();
     link = mine;
     stream.rawUrl = url;
     mine.addEventListener('open', () => {
@@ -178,10 +186,14 @@ export function createStream(
       if (status.name === 'online') for (const frame of waiting.splice(0)) mine.send(frame);
     });
     mine.on('down', (why) => {
-      greeted = false;
+      if (mine !== serving) return;
       revived();
-      if (mine !== link) mine.close();
-      else if (mine === serving) tell('disconnect', new Error(why.kind));
+      tell('disconnect', new Error(why.kind));
+      // The one that is to replace it is dialling already.
+      if (mine === link) return;
+      serving = link;
+      mine.close();
+      show(meteorStatus(link!.status));
     });
     if (!live && serving?.readyState !== OPEN) {
       const before = serving;
@@ -212,7 +224,7 @@ export function createStream(
     },
     reconnect({ url, _force }: ReconnectOptions = {}) {
       if (permanent) return;
-      if (url !== undefined || !link) dial(url ?? stream.rawUrl);
+      if (url !== undefined || !link || link.readyState > OPEN) dial(url ?? stream.rawUrl);
       else if (_force || !stream.currentStatus.connected) link.reconnect();
     },
     disconnect({ _permanent, _error }: DisconnectOptions = {}) {

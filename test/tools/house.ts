@@ -15,7 +15,7 @@ const mayImport: Record<string, readonly string[]> = {
   server: [],
   doctor: [],
   'index.ts': ['core', 'observe'],
-  'script.ts': ['core', 'ddp', 'meteor', 'observe', 'widget', 'index.ts'],
+  'script.ts': ['core', 'ddp', 'meteor', 'sockjs', 'observe', 'widget', 'index.ts'],
 };
 
 /** Packages with one importer each, so that their defects and their replacement concern one file. */
