@@ -8,7 +8,7 @@ import type { DDPEvents } from './events.ts';
 import { encode, isPong, parseMessage, PING, VERSIONS, type ServerMessage } from './messages.ts';
 import { Methods } from './methods.ts';
 import { checkTimeout, type DDPOptions } from './options.ts';
-import { Quiescence } from './quiescence.ts';
+import { createQuiescence, type Quiescence } from './quiescence.ts';
 import { Subscriptions } from './subscriptions.ts';
 import { createTokens, type Tokens } from './tokens.ts';
 import type { Wire } from './wire.ts';
@@ -99,7 +99,7 @@ export class Session<Link extends DdpLink> implements Wire {
     this.#emit = emit;
     this.#tokenStore = createTokens(env, tokenStorage, tokenKey);
     this.store = new Store((fn) => this.guard(fn));
-    this.#quiescence = new Quiescence(
+    this.#quiescence = createQuiescence(
       env,
       quiescenceTimeoutMs,
       (sweep) => this.store.show(sweep),
