@@ -2,7 +2,7 @@ import { isolate, type Env } from '../core/env.ts';
 import { FailoverError, show } from '../core/errors.ts';
 import type { FailoverEvents, Stats, Status } from '../core/events.ts';
 import { resolveOptions, type FailoverOptions, type Leaving } from '../core/options.ts';
-import { Store } from './collections.ts';
+import { createStore, type Store } from './collections.ts';
 import type { DDPError } from './errors.ts';
 import type { DDPEvents } from './events.ts';
 import { encode, isPong, parseMessage, PING, VERSIONS, type ServerMessage } from './messages.ts';
@@ -98,7 +98,7 @@ export class Session<Link extends DdpLink> implements Wire {
     this.env = env;
     this.#emit = emit;
     this.#tokenStore = createTokens(env, tokenStorage, tokenKey);
-    this.store = new Store((fn) => this.guard(fn));
+    this.store = createStore((fn) => this.guard(fn));
     this.#quiescence = createQuiescence(
       env,
       quiescenceTimeoutMs,
