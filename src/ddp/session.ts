@@ -6,10 +6,10 @@ import { createStore, type Store } from './collections.ts';
 import type { DDPError } from './errors.ts';
 import type { DDPEvents } from './events.ts';
 import { encode, isPong, parseMessage, PING, VERSIONS, type ServerMessage } from './messages.ts';
-import { Methods } from './methods.ts';
+import { createMethods, type Methods } from './methods.ts';
 import { checkTimeout, type DDPOptions } from './options.ts';
 import { createQuiescence, type Quiescence } from './quiescence.ts';
-import { Subscriptions } from './subscriptions.ts';
+import { createSubscriptions, type Subscriptions } from './subscriptions.ts';
 import { createTokens, type Tokens } from './tokens.ts';
 import type { Wire } from './wire.ts';
 
@@ -109,8 +109,8 @@ export class Session<Link extends DdpLink> implements Wire {
           message: `${awaited} answers missing after ${quiescenceTimeoutMs} ms`,
         }),
     );
-    this.subscriptions = new Subscriptions(this, (id) => this.#quiescence.settle(id));
-    this.methods = new Methods(this, env, queue, callTimeoutMs);
+    this.subscriptions = createSubscriptions(this, (id) => this.#quiescence.settle(id));
+    this.methods = createMethods(this, env, queue, callTimeoutMs);
     const link = (this.link = dial({
       ...rest,
       env,
