@@ -6,7 +6,7 @@ import type { DDPEvents, DDPStats } from './events.ts';
 import type { ApplyOptions } from './methods.ts';
 import type { DDPOptions } from './options.ts';
 import { passwordCredentials, type UserSelector } from './password.ts';
-import { Session, type DdpLink } from './session.ts';
+import { createSession, type DdpLink, type Session } from './session.ts';
 import type { Subscription } from './subscriptions.ts';
 
 type Listener<E extends keyof DDPEvents> = (...args: DDPEvents[E]) => void;
@@ -46,7 +46,7 @@ export class DDPClient<Link extends DdpLink = FailoverWebSocket> {
     connect: (url: UrlSource, options: FailoverOptions) => Link = (url, options) =>
       new FailoverWebSocket(url, undefined, options) as DdpLink as Link,
   ) {
-    this.#session = new Session<Link>(
+    this.#session = createSession<Link>(
       options,
       (event, arg) => this.#emit(event, arg),
       (options) => connect(url, options),
@@ -109,7 +109,7 @@ export class DDPClient<Link extends DdpLink = FailoverWebSocket> {
 
   /** The id of the user who is logged in; undefined if nobody is, or the server does not say it. */
   get userId(): string | undefined {
-    return this.#session.userId;
+    return this.#session.userId();
   }
 
   /** Logs out and forgets the token. */
