@@ -29,7 +29,8 @@ export function checkFields<T extends object>(given: T, rules: Rules, of = 'opti
 }
 
 export const rule = (wants: string, holds: (value: unknown) => boolean): Rule =>
-  Object.assign(holds, { wants });
+  // A function of its own: `holds` may be another rule, or not ours.
+  Object.assign((value: unknown) => holds(value), { wants });
 export const isObject = rule('an object', (value) => typeof value === 'object' && value !== null);
 export const isBoolean = rule('true or false', (value) => typeof value === 'boolean');
 export const isFunction = rule('a function', (value) => typeof value === 'function');

@@ -1,4 +1,5 @@
 import EventEmitter from 'eventemitter3';
+import { emitTo } from './emit.ts';
 import { isolate } from './env.ts';
 import { FailoverError, show } from './errors.ts';
 import type { FailoverEvents, Stats, Status } from './events.ts';
@@ -318,14 +319,10 @@ export class FailoverWebSocket extends EventTarget {
     this.#emit('status', status);
   }
 
-  /** As eventemitter3 emits, except that a listener that throws does not keep the event from those after it. */
   #emit<E extends keyof FailoverEvents>(event: E, ...args: FailoverEvents[E]): void {
     const { env, log } = this.#options;
     isolate(env, () => log?.(LEVELS[event] ?? 'info', event, args[0]));
-    for (const listener of this.#emitter.listeners(event)) {
-      this.#emitter.off(event, listener, undefined, true); // if it was registered by `once`
-      isolate(env, () => (listener as Listener<E>)(...args));
-    }
+    emitTo(this.#emitter as unknown as EventEmitter, env, event, args);
   }
 }
 

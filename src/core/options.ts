@@ -138,6 +138,11 @@ export interface Layer {
   replayed(): Promise<number>;
   /** Another connection takes over from one that still works; `open` follows. */
   leave(): Leaving;
+  /**
+   * Asked when the current connection is given up: how much of what was sent on it may or may not have arrived, and is not sent again.
+   * @default the frames that no later ping has confirmed
+   */
+  unconfirmed?(): number;
 }
 
 /** What the layer makes of a connection that is being left. */

@@ -1,9 +1,13 @@
-import { badOption } from '../core/errors.ts';
+import { check, isFunction, isObject, rule } from '../core/check.ts';
 import { same, toJson } from './ejson.ts';
 import type { DataMessage, DocumentId } from './messages.ts';
 
-/** A document as the app sees it: frozen, all the way down (except dates and binary data, which cannot be, and values of the app's own types). */
-export type Document<T> = Readonly<T> & { readonly _id: string };
+/**
+ * A document as the app sees it: frozen, all the way down (except dates and binary data, which cannot be, and values of the app's own types).
+ * Its `_id` is a text, a number or a boolean, unless `T` says which: `{ _id: string; … }`.
+ */
+export type Document<T> = Readonly<T> &
+  (T extends { readonly _id: unknown } ? unknown : { readonly _id: DocumentId });
 
 export interface Observer<T> {
   added?(doc: Document<T>): void;
@@ -51,6 +55,13 @@ type Run = (events: readonly (() => void)[]) => void;
 /** Filters that are objects are known again by their text: the latest of them. */
 const KEPT_FILTERS = 1_000;
 
+const isObserver = rule('functions added, changed, removed or moved', (observer) => {
+  const given = ['added', 'changed', 'removed', 'moved']
+    .map((kind) => (Object(observer) as Record<string, unknown>)[kind])
+    .filter((one) => one !== undefined);
+  return given.length > 0 && given.every(isFunction);
+});
+
 /** A collection as the session sees it. */
 export interface Documents extends Collection<Record<string, unknown>> {
   /** Applies one data message of the connection before, as long as the data of the new one is held back. */
@@ -92,10 +103,12 @@ function createDocuments(name: string, guard: Guard, run: Run, over: () => boole
         filter,
         all.filter((doc) => filter(doc)),
       );
-    if (typeof filter !== 'object') throw badOption('filter', filter, 'a function or an object');
+    check('filter', filter, isObject);
     const wanted = Object.entries(filter).sort();
     const text = JSON.stringify(
-      wanted.map(([field, value]) => (value === undefined ? field : [field, toJson(value)])),
+      wanted.map(([field, value]) =>
+        value === undefined ? field : [field, toJson(value, `filter.${field}`)],
+      ),
     );
     if (found.size >= KEPT_FILTERS && !found.has(text)) found.clear();
     return lastOr(
@@ -201,6 +214,7 @@ function createDocuments(name: string, guard: Guard, run: Run, over: () => boole
     get: (id) => visible.get(id),
     find,
     observe(observer) {
+      check('observer', observer, isObserver);
       const entry = { observer };
       observers.add(entry);
       run(
@@ -211,6 +225,7 @@ function createDocuments(name: string, guard: Guard, run: Run, over: () => boole
       return { stop: () => void observers.delete(entry) };
     },
     subscribe(listener) {
+      check('listener', listener, isFunction);
       let told: Snapshot | undefined;
       const look = () => {
         const docs = find();

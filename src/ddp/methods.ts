@@ -1,10 +1,11 @@
+import { check, checkFields, isBoolean, isString, rule, type Rules } from '../core/check.ts';
 import type { Env } from '../core/env.ts';
 import { FailoverError, type ErrorKind } from '../core/errors.ts';
 import type { QueueOptions } from '../core/options.ts';
 import { frameBytes } from '../core/replay.ts';
 import { toJson } from './ejson.ts';
 import { encode } from './messages.ts';
-import { checkTimeout } from './options.ts';
+import { isCallTimeout } from './options.ts';
 import type { Wire } from './wire.ts';
 
 export interface ApplyOptions {
@@ -26,8 +27,20 @@ export interface ApplyOptions {
   readonly wait?: boolean;
 }
 
+const RULES: Rules = {
+  retry: isBoolean,
+  timeoutMs: isCallTimeout,
+  // Not by its class: there may be several of that name, as in a page of jsdom.
+  signal: rule('an AbortSignal', (signal) => isBoolean((Object(signal) as Partial<AbortSignal>).aborted)),
+  randomSeed: isString,
+  wait: isBoolean,
+};
+const isArray = rule('an array', Array.isArray);
+
 interface Call {
   readonly frame: string;
+  /** Its size: asked for again and again while it waits. */
+  readonly bytes: number;
   readonly retry: boolean;
   readonly wait: boolean;
   /** Set for a login, which is sent before subscriptions: is told the result as soon as it is there. */
@@ -68,6 +81,8 @@ export interface Methods {
   result(id: string, error: FailoverError | undefined, value: unknown): void;
   /** Everything these methods wrote is visible now. */
   updated(ids: readonly string[]): void;
+  /** Those that were sent on this connection, wait for an answer and must not be sent again. */
+  unconfirmed(epoch: number): readonly unknown[];
   /** This connection is gone; what was sent on it and must not be sent twice is given up. */
   lost(epoch: number): void;
   /** The documents are those of the new connection: whatever calls answered on an older one wrote is among them. */
@@ -123,6 +138,9 @@ export function createMethods(
     }
   };
 
+  const unconfirmed = (epoch: number): Call[] =>
+    [...calls.values()].filter((call) => !call.retry && call.epoch === epoch && !call.result);
+
   /** A call got further: on a connection that is being left this may have been what others waited for. */
   const moved = (): void => {
     if (!wire.leaving) return;
@@ -131,13 +149,12 @@ export function createMethods(
   };
 
   /** What waits for a connection is bounded like the link's own queue. */
-  const checkRoom = (frame: string, error: (kind: ErrorKind, text: string) => FailoverError): void => {
+  const checkRoom = (bytes: number, error: (kind: ErrorKind, text: string) => FailoverError): void => {
     let messages = 1;
-    let bytes = frameBytes(frame);
     for (const call of calls.values())
       if (!isSent(call)) {
         messages += 1;
-        bytes += frameBytes(call.frame);
+        bytes += call.bytes;
       }
     if (messages > maxMessages || bytes > maxBytes)
       throw error('overflow', `queue full (${maxMessages} messages, ${maxBytes} bytes)`);
@@ -146,19 +163,25 @@ export function createMethods(
   return {
     apply: (method, params, options = {}, login) =>
       new Promise((resolve, reject) => {
-        const { retry = true, signal, timeoutMs = defaultTimeoutMs } = options;
+        check('method', method, isString);
+        check('params', params, isArray);
+        const {
+          retry = true,
+          wait = false,
+          signal,
+          timeoutMs = defaultTimeoutMs,
+        } = checkFields(options, RULES);
         const { randomSeed = retry ? String(env.random()) : undefined } = options;
-        const wait = Boolean(options.wait);
-        checkTimeout('timeoutMs', timeoutMs, Infinity);
         const error = (kind: ErrorKind, text: string) =>
           new FailoverError(kind, `${method}: ${text}`, { cause: signal?.reason });
         if (wire.closed) throw wire.closed;
         if (signal?.aborted) throw error('aborted', 'aborted');
         const id = wire.nextId();
-        const frame = encode({ msg: 'method', method, id, randomSeed, params: toJson(params) });
+        const frame = encode({ msg: 'method', method, id, randomSeed, params: toJson(params, 'params') });
+        const bytes = frameBytes(frame);
         // What a hook calls goes before that which waited.
         const free = isReady() && (wire.greeting || !(wait ? calls.size : waiting));
-        if (!free) checkRoom(frame, error);
+        if (!free) checkRoom(bytes, error);
 
         const abort = () => call.fail('aborted', 'aborted');
         signal?.addEventListener('abort', abort);
@@ -177,6 +200,7 @@ export function createMethods(
           };
         const call: Call = {
           frame,
+          bytes,
           retry,
           wait,
           login,
@@ -225,10 +249,9 @@ export function createMethods(
         if (call.result) call.resolve(call.result.value);
       }
     },
+    unconfirmed,
     lost(epoch) {
-      for (const call of calls.values())
-        if (!call.retry && call.epoch === epoch && !call.result)
-          call.fail('unconfirmed', 'connection lost before the answer');
+      for (const call of unconfirmed(epoch)) call.fail('unconfirmed', 'connection lost before the answer');
     },
     caughtUp() {
       for (const call of calls.values())

@@ -1,3 +1,4 @@
+import { check, isObject } from '../core/check.ts';
 import { isolate, type Env } from '../core/env.ts';
 import { FailoverError, show } from '../core/errors.ts';
 import type { FailoverEvents, Stats, Status } from '../core/events.ts';
@@ -7,7 +8,7 @@ import type { DDPError } from './errors.ts';
 import type { DDPEvents, DDPStats } from './events.ts';
 import { encode, isPong, parseMessage, PING, VERSIONS, type ServerMessage } from './messages.ts';
 import { createMethods, type Methods } from './methods.ts';
-import { checkTimeout, type DDPOptions } from './options.ts';
+import { DDP_RULES, type DDPOptions } from './options.ts';
 import { createQuiescence } from './quiescence.ts';
 import { createSubscriptions, type Subscriptions } from './subscriptions.ts';
 import { createTokens } from './tokens.ts';
@@ -42,12 +43,12 @@ const UNIVERSAL_MS = 100;
 const CONNECTED = '';
 
 /** What a client is made of. */
-export interface Session<Link> extends Pick<Wire, 'guard'> {
+export interface Session<Link> {
   readonly link: Link;
   readonly env: Env;
-  readonly store: Store;
-  readonly subscriptions: Subscriptions;
-  readonly methods: Methods;
+  readonly subscribe: Subscriptions['add'];
+  readonly apply: Methods['apply'];
+  readonly collection: Store['collection'];
   readonly hooks: Set<() => void>;
   readonly counts: Pick<DDPStats, 'malformedFrames' | 'unknownMessages'>;
   /** Of the user who is logged in, as the server's answer named it. */
@@ -69,11 +70,9 @@ export function createSession<Link extends DdpLink>(
   emit: Emit,
   dial: (options: FailoverOptions) => Link,
 ): Session<Link> {
-  const { quiescenceTimeoutMs = 10_000, callTimeoutMs = 60_000, tokenStorage, tokenKey, ...others } = options;
-  const { serverNotices = true, ...rest } = others;
-  const { env, queue, handshake } = resolveOptions({ ...rest, serverNotices });
-  checkTimeout('quiescenceTimeoutMs', quiescenceTimeoutMs);
-  checkTimeout('callTimeoutMs', callTimeoutMs, Infinity);
+  const { serverNotices = true, ...given } = check('options', options, isObject);
+  const { env, queue, handshake } = resolveOptions({ ...given, serverNotices }, DDP_RULES);
+  const { quiescenceTimeoutMs = 10_000, callTimeoutMs = 60_000, tokenStorage, tokenKey, ...rest } = given;
 
   const hooks = new Set<() => void>();
   const counts = { malformedFrames: 0, unknownMessages: 0 };
@@ -320,7 +319,11 @@ export function createSession<Link extends DdpLink>(
       offered.add(version);
       send(encode({ msg: 'connect', version, support: VERSIONS }));
     },
-    layer: { replayed: () => quiescence.settled.then(() => revived), leave },
+    layer: {
+      replayed: () => quiescence.settled.then(() => revived),
+      leave,
+      unconfirmed: () => methods.unconfirmed(wire.epoch).length,
+    },
   });
   link.addEventListener('open', () => {
     if (wire.closed) return;
@@ -350,15 +353,15 @@ export function createSession<Link extends DdpLink>(
   return {
     link,
     env,
-    store,
-    subscriptions,
-    methods,
+    subscribe: subscriptions.add,
+    apply: methods.apply,
+    collection: store.collection,
     hooks,
     counts,
-    guard,
     end,
     userId: () => userId,
-    login: (credentials, method) => methods.apply(method, [credentials], {}, remember),
+    login: async (credentials, method) =>
+      methods.apply(method, [check('credentials', credentials, isObject)], {}, remember),
     async logout() {
       forget();
       // Again in the order of the server's answers: a login that was under way has brought a new token.

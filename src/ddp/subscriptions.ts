@@ -1,3 +1,4 @@
+import { check, isFunction, isString } from '../core/check.ts';
 import { FailoverError } from '../core/errors.ts';
 import type { DDPError } from './errors.ts';
 import { toJson } from './ejson.ts';
@@ -64,8 +65,10 @@ export function createSubscriptions(wire: Wire, settled: (id: string) => void): 
 
   const create = (name: string, params: readonly unknown[], key: string | undefined): Entry => {
     const id = wire.nextId();
-    const make = () =>
-      encode({ msg: 'sub', id, name, params: toJson(params.map((one) => (isFunction(one) ? one() : one))) });
+    const make = () => {
+      const values = params.map((one) => (isFunction(one) ? (one as () => unknown)() : one));
+      return encode({ msg: 'sub', id, name, params: toJson(values, 'params') });
+    };
     const again = key === undefined ? make : undefined;
     const entry = { id, key, frame: make(), again, epoch: 0, ready: false, holders: new Set<Holder>() };
     entries.set(id, entry);
@@ -73,10 +76,10 @@ export function createSubscriptions(wire: Wire, settled: (id: string) => void): 
     return entry;
   };
 
-  const send = (entry: Entry, fresh = false): void => {
+  const send = (entry: Entry): void => {
     const { again } = entry;
-    // If it throws, the last one has to do.
-    if (again && !fresh) wire.guard(() => (entry.frame = again()));
+    // Asked once for each connection, for the first one by `subscribe`. If it throws, the last one has to do.
+    if (again && entry.epoch) wire.guard(() => (entry.frame = again()));
     // It may have stopped its own subscription.
     if (!entries.has(entry.id)) return;
     entry.epoch = wire.epoch;
@@ -92,7 +95,8 @@ export function createSubscriptions(wire: Wire, settled: (id: string) => void): 
 
   return {
     add(name, params) {
-      const key = params.some(isFunction) ? undefined : JSON.stringify([name, toJson(params)]);
+      check('name', name, isString);
+      const key = params.some(isFunction) ? undefined : JSON.stringify([name, toJson(params, 'params')]);
       const entry = shared.get(key) ?? create(name, params, key);
       const holder: Holder = { active: true, resolve() {}, reject() {} };
       const ready = new Promise<void>((resolve, reject) => Object.assign(holder, { resolve, reject }));
@@ -100,7 +104,7 @@ export function createSubscriptions(wire: Wire, settled: (id: string) => void): 
       entry.holders.add(holder);
       if (entry.ready) holder.resolve();
       if (wire.closed) end(entry, wire.closed);
-      else if (!entry.epoch && wire.usable) send(entry, true);
+      else if (!entry.epoch && wire.usable) send(entry);
       return {
         name,
         ready,
@@ -155,8 +159,6 @@ export function createSubscriptions(wire: Wire, settled: (id: string) => void): 
     },
   };
 }
-
-const isFunction = (value: unknown): value is () => unknown => typeof value === 'function';
 
 function release(entry: Entry, holder: Holder, error: FailoverError): void {
   entry.holders.delete(holder);

@@ -227,7 +227,7 @@ describe('documents and their order', () => {
     link.down();
     await link.connect();
     const seen = new Set<string>();
-    ddp.collection('c').observe({
+    ddp.collection<{ _id: string }>('c').observe({
       added: ({ _id }) => {
         seen.add(_id);
         sub.stop();
@@ -266,7 +266,7 @@ describe('documents and their order', () => {
     const { ddp, link, id } = await subscribed(before('b', null), before('a', 'b'));
     const all = ddp.collection('c').find();
     const told: string[] = [];
-    ddp.collection('c').observe({ moved: ({ _id }) => told.push(_id) });
+    ddp.collection<{ _id: string }>('c').observe({ moved: ({ _id }) => told.push(_id) });
     ddp.collection('c').subscribe(({ length }) => told.push(`${length} documents`));
     link.down();
     await link.connect();
@@ -282,7 +282,7 @@ describe('documents and their order', () => {
       const { ddp, link } = await subscribed(before('a', null), before('b', null));
       const all = ddp.collection('c').find();
       const told: string[] = [];
-      ddp.collection('c').observe({ moved: ({ _id }) => told.push(_id) });
+      ddp.collection<{ _id: string }>('c').observe({ moved: ({ _id }) => told.push(_id) });
       link.receive({ msg: 'movedBefore', collection: 'c', id: 'a', before: next });
       expect([told, all.map(({ _id }) => _id)]).toEqual([[], ['a', 'b']]);
       expect(ddp.collection('c').find()).toBe(all);
