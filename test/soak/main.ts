@@ -163,7 +163,8 @@ async function main(): Promise<void> {
         console.log(show(subject.name, verdict));
         if (!verdict.ok) problems.push(`${subject.name}: ${verdict.what} grows`);
       }
-      const { counted, page } = subject;
+      const { counted, page, samples, name } = subject;
+      console.log(`${name}: heap in kB ${samples.map(({ heap }) => Math.round(heap / 1024)).join(' ')}`);
       counted.push(...(await page.evaluate(() => window.soak.takeCounted())));
       problems.push(...(await wrong(cluster, subject)));
     }

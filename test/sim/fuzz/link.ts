@@ -174,6 +174,7 @@ export const linkTargets: readonly Target[] = [
             probe: false,
           });
         } catch (error) {
+          if (error instanceof TypeError && !printable(value)) return;
           must(
             error instanceof DOMException && error.name === 'SyntaxError',
             `no SyntaxError: ${String(error)}`,
