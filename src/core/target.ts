@@ -157,7 +157,7 @@ function checkProtocols(protocols: unknown): void {
       !/^[!#$%&'*+\-.^_`|~\w]+$/.test(protocol) ||
       list.indexOf(protocol) < i
     ) {
-      throw syntaxError(`protocols: ${show(protocol)} is no subprotocol, or twice`);
+      throw syntaxError(`protocols: ${show(protocol)} is no subprotocol or twice`);
     }
   });
 }
