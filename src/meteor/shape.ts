@@ -9,7 +9,7 @@ export interface MeteorConnection {
   /** Of Meteor's own heartbeat, ms; read whenever a session begins, 0 is none. */
   _heartbeatInterval?: number;
   /** Calls without an answer, by id. */
-  readonly _methodInvokers?: Readonly<Record<string, unknown>>;
+  readonly _methodInvokers?: Readonly<Record<string, { sentMessage?: boolean }>>;
   readonly _subscriptions?: Readonly<Record<string, unknown>>;
   /** Is data being held back until what was revived is ready? */
   _waitingForQuiescence?(): boolean;

@@ -64,16 +64,18 @@ export function createStream(
   let serving: FailoverWebSocket | undefined;
   /** Meteor's own stream serves until the link is open. */
   let live = original.currentStatus.connected;
-  /** A connection being left still answers calls: the new one is not begun. */
-  let departing = false;
+  /** What the server has begun on the connection that serves. */
+  let session: object | undefined = live ? {} : undefined;
+  /** The session of a connection that is being left and still answers calls: the new one is not begun. */
+  let departing: object | undefined;
   let permanent = false;
-  /** The server has begun a session on this connection. */
-  let greeted = false;
   /** Sent while the link was suspect. */
   let waiting: string[] = [];
   /** Ends the replay of the connection: everything revived is ready, or the connection is gone. */
   let revived = () => {};
   let replayed: Promise<number>;
+
+  const invokers = () => client._methodInvokers ?? {};
 
   const tell = (event: string, ...args: unknown[]): void =>
     isolate(env, () => stream.forEachCallback(event, (callback) => callback(...args)));
@@ -87,15 +89,18 @@ export function createStream(
     if (!same) stream.statusChanged();
   };
 
-  /** Resolves when the calls under way have their answers. Meteor has no event for that. */
+  /** Resolves when the calls under way in this session have their answers, or it is over. Meteor has no event for that. */
   const idle = (): Promise<void> =>
     new Promise((resolve) => {
-      const mine = link;
-      const calls = Object.keys(client._methodInvokers ?? {});
+      const mine = departing ?? session;
+      // Those that wait for another call are sent after it, and by then elsewhere.
+      const calls = Object.entries(invokers()).filter(([, { sentMessage }]) => sentMessage);
       const until = env.now() + IDLE_MS;
       const look = (): void => {
-        const busy = calls.some((id) => id in client._methodInvokers!);
-        if (busy && mine === link && env.now() < until) env.setTimeout(look, LOOK_MS);
+        const lasts =
+          mine && (mine === departing || mine === session) && (!live || original.currentStatus.connected);
+        const busy = lasts && calls.some(([id]) => id in invokers());
+        if (busy && env.now() < until) env.setTimeout(look, LOOK_MS);
         else resolve();
       };
       look();
@@ -104,6 +109,7 @@ export function createStream(
   /** Meteor starts over on the connection that is open. */
   const begin = (): void => {
     waiting = [];
+    session = undefined;
     // Its own heartbeat would judge by rules of its own; the one it has going ends with `disconnect`.
     if (heartbeat) client._heartbeatInterval = 0;
     tell('disconnect');
@@ -112,9 +118,9 @@ export function createStream(
   };
 
   const deliver = (data: unknown): void => {
-    greeted ||= CONNECTED.test(data as string);
+    if (CONNECTED.test(data as string)) session = {};
     if (!NOTICE.test(data as string)) tell('message', data);
-    if (greeted && !client._waitingForQuiescence?.()) revived();
+    if (session && !client._waitingForQuiescence?.()) revived();
   };
 
   /** Meteor's own stream has done its part. */
@@ -126,27 +132,36 @@ export function createStream(
     original.disconnect();
   };
 
-  const takeOver = async (mine: FailoverWebSocket): Promise<void> => {
+  const serve = (mine: FailoverWebSocket): void => {
     const before = serving;
-    if (before || live) await idle();
-    // Disconnected or moved again meanwhile.
-    if (mine !== link) return;
     retire();
     serving = mine;
+    departing = undefined;
     before?.close();
     if (mine.readyState === OPEN) begin();
     else show(meteorStatus(mine.status));
   };
 
+  const takeOver = async (mine: FailoverWebSocket): Promise<void> => {
+    await idle();
+    // Else disconnected, moved again, or needed sooner.
+    if (mine === link && mine !== serving) serve(mine);
+  };
+
   const leave = (): Leaving => {
-    departing = true;
+    // A session that was refused answers nothing.
+    const done = idle();
+    const mine = (departing = session ?? {});
+    session = undefined;
     return {
       frame: deliver,
-      // A session that was refused answers nothing.
-      done: greeted ? idle() : Promise.resolve(),
+      done,
       left() {
-        departing = false;
-        if (serving?.readyState === OPEN) begin();
+        // Left by the app, or for a node that drains as well, and is left now.
+        if (departing !== mine) return;
+        departing = undefined;
+        if (link !== serving && link?.readyState === OPEN) serve(link);
+        else if (serving?.readyState === OPEN) begin();
       },
     };
   };
@@ -161,15 +176,17 @@ export function createStream(
       layer: { replayed: () => replayed, leave },
     };
     const mine = raw ? new FailoverWebSocket(address, undefined, settings) : overSockjs(address, settings);
+    // One that was on its way somewhere else.
+    if (link !== serving) link?.close();
     link = mine;
     stream.rawUrl = url;
     mine.addEventListener('open', () => {
+      if (mine !== serving) return void takeOver(mine);
       revived();
       replayed = new Promise((resolve) => {
         revived = () => resolve(Object.keys(client._subscriptions ?? {}).length);
       });
-      if (mine !== serving) void takeOver(mine);
-      else if (!departing) begin();
+      if (!departing) begin();
     });
     mine.addEventListener('message', ({ data }) => {
       if (mine === serving && !departing) deliver(data);
@@ -180,17 +197,13 @@ export function createStream(
       if (status.name === 'online') for (const frame of waiting.splice(0)) mine.send(frame);
     });
     mine.on('down', (why) => {
-      greeted = false;
+      if (mine !== serving) return;
+      session = undefined;
       revived();
-      if (mine !== link) mine.close();
-      else if (mine === serving) tell('disconnect', new Error(why.kind));
+      tell('disconnect', new Error(why.kind));
+      if (link && link !== mine) serve(link);
     });
-    if (!live && serving?.readyState !== OPEN) {
-      const before = serving;
-      serving = mine;
-      before?.close();
-      show(meteorStatus(mine.status));
-    }
+    if (!live && serving?.readyState !== OPEN) serve(mine);
   };
 
   const end = (): void => {
@@ -199,7 +212,7 @@ export function createStream(
       serving.send('{"msg":"disconnect"}');
     retire();
     const links = new Set([link, serving]);
-    link = serving = undefined;
+    link = serving = session = departing = undefined;
     for (const each of links) each?.close();
     revived();
     tell('disconnect');
@@ -212,12 +225,13 @@ export function createStream(
       else if (serving.status.name === 'suspect') waiting.push(data);
       else serving.send(data);
     },
-    reconnect({ url, _force }: ReconnectOptions = {}) {
+    reconnect(options?: ReconnectOptions) {
       if (permanent) return;
-      if (url !== undefined || !link) dial(url ?? stream.rawUrl);
-      else if (_force || !stream.currentStatus.connected) link.reconnect();
+      if (options?.url || !link) dial(options?.url || stream.rawUrl);
+      else if (options?._force || !stream.currentStatus.connected) link.reconnect();
     },
-    disconnect({ _permanent, _error }: DisconnectOptions = {}) {
+    disconnect(options?: DisconnectOptions) {
+      const { _permanent, _error } = options ?? {};
       if (permanent) return;
       permanent = !!_permanent;
       end();
@@ -229,15 +243,21 @@ export function createStream(
       });
     },
     _lostConnection(error?: unknown) {
-      if (live) original._lostConnection(error);
-      else link?.reconnect();
+      if (live) return original._lostConnection(error);
+      // It answers nothing any more.
+      session = undefined;
+      link?.reconnect();
     },
     remove() {
       const back = link && !live;
       client._stream = original;
       client._heartbeatInterval = interval;
       original.rawUrl = stream.rawUrl;
-      if (live) return link?.close();
+      if (live) {
+        const given = link;
+        link = session = undefined;
+        return given?.close();
+      }
       end();
       if (permanent) original.disconnect({ _permanent: true });
       else if (back) original.reconnect();
