@@ -129,7 +129,10 @@ export function createStream(
     live = false;
     // To its app nothing ends with it.
     stream.currentStatus = original.currentStatus;
+    const { statusChanged } = original;
+    original.statusChanged = () => {};
     original.disconnect();
+    original.statusChanged = statusChanged;
   };
 
   const serve = (mine: FailoverWebSocket): void => {
