@@ -34,6 +34,7 @@ const PING = '{"msg":"ping"}';
 const REPLY = /^\{"msg":"(pong"|error".*"offendingMessage":\{"msg":"ping")/s;
 /** Notices to the link: Meteor would complain about them. */
 const NOTICE = /^\{"msg":"(node|drain)"/;
+const METHOD = /^\{"msg":"method"/;
 const CONNECTED = /^\{"msg":"connected"/;
 
 /**
@@ -71,6 +72,8 @@ export function createStream(
   let permanent = false;
   /** Sent while the link was suspect. */
   let waiting: string[] = [];
+  /** Calls that were made and not sent: of those even one with `noRetry` may go out on the next connection. */
+  const unsent = new Set<string>();
   /** Ends the replay of the connection: everything revived is ready, or the connection is gone. */
   let revived = () => {};
   let replayed: Promise<number>;
@@ -93,13 +96,15 @@ export function createStream(
   const idle = (): Promise<void> =>
     new Promise((resolve) => {
       const mine = departing ?? session;
-      // Those that wait for another call are sent after it, and by then elsewhere.
-      const calls = Object.entries(invokers()).filter(([, { sentMessage }]) => sentMessage);
+      // Those that wait for another call are sent after it.
+      const sent = () => Object.entries(invokers()).filter(([, { sentMessage }]) => sentMessage);
+      const calls = sent();
       const until = env.now() + IDLE_MS;
       const look = (): void => {
         const lasts =
           mine && (mine === departing || mine === session) && (!live || original.currentStatus.connected);
-        const busy = lasts && calls.some(([id]) => id in invokers());
+        // What is called while one is departing goes to the next.
+        const busy = lasts && (departing ? calls : sent()).some(([id]) => id in invokers());
         if (busy && env.now() < until) env.setTimeout(look, LOOK_MS);
         else resolve();
       };
@@ -109,6 +114,8 @@ export function createStream(
   /** Meteor starts over on the connection that is open. */
   const begin = (): void => {
     waiting = [];
+    for (const id of unsent) if (id in invokers()) invokers()[id]!.sentMessage = false;
+    unsent.clear();
     session = undefined;
     // Its own heartbeat would judge by rules of its own; the one it has going ends with `disconnect`.
     if (heartbeat) client._heartbeatInterval = 0;
@@ -197,7 +204,9 @@ export function createStream(
     mine.on('status', (status) => {
       if (mine !== serving) return;
       show(meteorStatus(status));
-      if (status.name === 'online') for (const frame of waiting.splice(0)) mine.send(frame);
+      if (status.name !== 'online' || !waiting.length) return;
+      unsent.clear();
+      for (const frame of waiting.splice(0)) mine.send(frame);
     });
     mine.on('down', (why) => {
       if (mine !== serving) return;
@@ -223,10 +232,11 @@ export function createStream(
 
   const stream: FailoverStream = Object.assign(Object.create(original) as FailoverStream, {
     send(data: string) {
-      if (live) original.send(data);
-      else if (serving?.readyState !== OPEN || departing) return;
-      else if (serving.status.name === 'suspect') waiting.push(data);
-      else serving.send(data);
+      if (live) return original.send(data);
+      const open = serving?.readyState === OPEN && !departing;
+      if (open && serving!.status.name !== 'suspect') return serving!.send(data);
+      if (open) waiting.push(data);
+      if (METHOD.test(data)) unsent.add((JSON.parse(data) as { id: string }).id);
     },
     reconnect(options?: ReconnectOptions) {
       if (permanent) return;

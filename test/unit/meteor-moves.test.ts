@@ -151,6 +151,20 @@ describe('moving with reconnect({ url })', () => {
     expect(app.settled).toEqual(['2 "b"']);
   });
 
+  test('what is called while calls of the old one are waited for is waited for as well', async () => {
+    const { app } = await up(undefined, cluster.node({ methodMs: 500 }));
+    app.call('put', ['b', 2]);
+    await world.pass(30);
+    world.behaviour = cluster.node();
+    app._stream.reconnect({ url: 'https://b.example' });
+    await world.pass(350);
+    app.call('put', ['c', 3], true);
+    await world.pass(2_000);
+    expect(cluster.ran).toEqual(['b,2@2', 'c,3@2']);
+    expect(app.settled).toEqual(['2 "b"', '3 "c"']);
+    expect(said().slice(2)).toEqual(['connect sub']);
+  });
+
   test('away from a node that drains: Meteor starts over once', async () => {
     const { app } = await up(undefined, cluster.node({ methodMs: 1_000 }));
     app.call('put', ['b', 2]);
@@ -194,6 +208,58 @@ describe('a drain', () => {
     expect(said().slice(2)).toEqual(['', 'connect method sub method']);
     expect(app.settled).toEqual(['2 "b"', '3 "c"']);
     expect(openSockets()).toBe(1);
+  });
+});
+
+describe('a call with noRetry that was not sent yet is sent once', () => {
+  test('while a node that drains is being left', async () => {
+    const { app } = await up(undefined, cluster.node({ methodMs: 400 }));
+    app.call('put', ['b', 2], true);
+    await world.pass(30);
+    drain(world.last);
+    await world.pass(200);
+    app.call('put', ['c', 3], true);
+    await world.pass(2_000);
+    expect(cluster.ran).toEqual(['b,2@2', 'c,3@3']);
+    expect(app.settled).toEqual(['2 "b"', '3 "c"']);
+  });
+
+  test('while the link is suspect; one that was sent before fails', async () => {
+    const { app } = await up();
+    world.last.vanished = true;
+    app.call('put', ['b', 2], true);
+    await world.pass(650);
+    app.call('put', ['c', 3], true);
+    await world.pass(2_000);
+    expect(cluster.ran).toEqual(['c,3@3']);
+    expect(app.settled).toEqual(['2 "invocation-failed"', '3 "c"']);
+  });
+
+  test('while the link is suspect and answers late: that call is at risk from then on', async () => {
+    const { app } = await up();
+    const [, old] = world.sockets;
+    world.behaviour = hangs();
+    old!.stallMs = 700;
+    await world.pass(750);
+    app.call('put', ['b', 2], true);
+    old!.stallMs = 0;
+    old!.reply = () => undefined;
+    await world.pass(200);
+    world.behaviour = cluster.node();
+    old!.serverEnds();
+    await world.pass(1_000);
+    expect(app.settled).toEqual(['2 "invocation-failed"']);
+    expect(cluster.ran).toEqual([]);
+  });
+
+  test('while there is no connection', async () => {
+    const { app } = await up();
+    app._stream.disconnect();
+    app.call('put', ['b', 2], true);
+    app._stream.reconnect();
+    await world.pass(300);
+    expect(cluster.ran).toEqual(['b,2@3']);
+    expect(app.settled).toEqual(['2 "b"']);
   });
 });
 
