@@ -120,7 +120,7 @@ export function createStream(
     // Its own heartbeat would judge by rules of its own; the one it has going ends with `disconnect`.
     if (heartbeat) client._heartbeatInterval = 0;
     tell('disconnect');
-    show(meteorStatus(link!.status));
+    show(meteorStatus(serving!.status));
     tell('reset');
   };
 
