@@ -85,7 +85,7 @@ export default tseslint.config(
     rules: { 'no-console': ['error', { allow: ['warn'] }] },
   },
   {
-    files: ['demo/{app,control-room}/**/*.js', 'test/bench/page*.js'],
+    files: ['demo/{app,control-room}/**/*.js', 'test/{bench,meteor}/**/page*.js'],
     languageOptions: { globals: Object.fromEntries(browserGlobals.map((name) => [name, 'readonly'])) },
     rules: { 'no-undef': 'error' },
   },

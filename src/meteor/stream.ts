@@ -240,7 +240,7 @@ export function createStream(
     },
     reconnect(options?: ReconnectOptions) {
       if (permanent) return;
-      if (options?.url || !link) dial(options?.url || stream.rawUrl);
+      if (options?.url || !link || link.readyState > OPEN) dial(options?.url || stream.rawUrl);
       else if (options?._force || !stream.currentStatus.connected) link.reconnect();
     },
     disconnect(options?: DisconnectOptions) {

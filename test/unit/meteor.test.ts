@@ -417,6 +417,58 @@ describe('what an app does with its connection', () => {
     expect(app._stream.rawUrl).toBe('https://b.example/');
   });
 
+  test('the old address dies before the new one is open: nothing but the new one is dialled', async () => {
+    const { app } = await up();
+    const [, old] = world.sockets;
+    app._stream.reconnect({ url: 'https://b.example/' });
+    await world.pass(50);
+    old!.serverEnds();
+    expect(app._stream.status()).toMatchObject({ status: 'connecting', connected: false });
+    await world.pass(500);
+    expect(app._stream.status().connected).toBe(true);
+    expect(world.hosts()).toBe('aab');
+    expect(app.told).toEqual(['disconnect', 'disconnect', 'reset']);
+    expect(openSockets()).toBe(1);
+  });
+
+  test('moved on before the new address answered: that one is given up', async () => {
+    const { app } = await up();
+    world.behaviour = hangs();
+    app._stream.reconnect({ url: 'https://b.example/' });
+    await world.pass(20);
+    world.behaviour = cluster.node();
+    app._stream.reconnect({ url: 'https://c.example/' });
+    await world.pass(500);
+    expect(world.hosts()).toBe('aabc');
+    expect(openSockets()).toBe(1);
+    expect(app.told).toEqual(['disconnect', 'reset']);
+  });
+
+  test('a link whose attempts are used up is dialled anew by reconnect()', async () => {
+    const { app } = await up({ policy: { preset: 'fast', maxAttempts: 2 } });
+    world.behaviour = refuses();
+    world.last.serverEnds();
+    await world.pass(2_000);
+    expect(app._stream.status()).toMatchObject({
+      status: 'failed',
+      reason: expect.stringContaining('maxAttempts') as string,
+    });
+    world.behaviour = cluster.node();
+    app._stream.reconnect();
+    await world.pass(200);
+    expect(app._stream.status().connected).toBe(true);
+    expect(app.events).toEqual(['added a']);
+  });
+
+  test('while the browser has no network it waits, and says no time', async () => {
+    const { app } = await up();
+    world.behaviour = refuses();
+    world.online = false;
+    world.last.serverEnds();
+    await world.pass(500);
+    expect(app._stream.status()).toEqual({ status: 'waiting', connected: false, retryCount: 0 });
+  });
+
   test('a version that Meteor wants to renegotiate gets a new connection at once', async () => {
     const { app } = await up();
     app._stream.reconnect({ _force: true });
