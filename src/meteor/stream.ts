@@ -79,6 +79,7 @@ export function createStream(
   let replayed: Promise<number>;
 
   const invokers = () => client._methodInvokers ?? {};
+  const subscriptions = () => client._subscriptions ?? {};
 
   const tell = (event: string, ...args: unknown[]): void =>
     isolate(env, () => stream.forEachCallback(event, (callback) => callback(...args)));
@@ -92,7 +93,10 @@ export function createStream(
     if (!same) stream.statusChanged();
   };
 
-  /** Resolves when the calls under way in this session have their answers, or it is over. Meteor has no event for that. */
+  /**
+   * Resolves when the calls under way in this session have their answers, or it is over. Meteor has no event for that. As long
+   * as sends still go there, what is called meanwhile is waited for as well, and subscriptions until they are ready.
+   */
   const idle = (): Promise<void> =>
     new Promise((resolve) => {
       const mine = departing ?? session;
@@ -103,8 +107,13 @@ export function createStream(
       const look = (): void => {
         const lasts =
           mine && (mine === departing || mine === session) && (!live || original.currentStatus.connected);
-        // What is called while one is departing goes to the next.
-        const busy = lasts && (departing ? calls : sent()).some(([id]) => id in invokers());
+        const busy =
+          lasts &&
+          (departing
+            ? // What is called meanwhile goes to the next.
+              calls.some(([id]) => id in invokers())
+            : // Meteor removes what a subscription that is not ready yet has brought, to bring it again.
+              sent().length > 0 || Object.values(subscriptions()).some(({ ready }) => !ready));
         if (busy && env.now() < until) env.setTimeout(look, LOOK_MS);
         else resolve();
       };
@@ -194,7 +203,7 @@ export function createStream(
       if (mine !== serving) return void takeOver(mine);
       revived();
       replayed = new Promise((resolve) => {
-        revived = () => resolve(Object.keys(client._subscriptions ?? {}).length);
+        revived = () => resolve(Object.keys(subscriptions()).length);
       });
       if (!departing) begin();
     });
@@ -272,7 +281,7 @@ export function createStream(
         return given?.close();
       }
       end();
-      if (permanent) original.disconnect({ _permanent: true });
+      if (permanent) original.disconnect({ _permanent: true, _error: stream.currentStatus.reason });
       else if (back) original.reconnect();
       else original.statusChanged();
     },

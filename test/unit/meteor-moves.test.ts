@@ -86,6 +86,27 @@ describe('leaving Meteor’s own stream', () => {
   });
 });
 
+test('a subscription that is not ready yet is waited for on Meteor’s own stream, so that nothing flickers', async () => {
+  world.behaviour = cluster.node({ subMs: 1_000 });
+  const app = meteor(world);
+  app.subscribe('docs');
+  await world.pass(100);
+  install(app);
+  await world.pass(900);
+  expect(said()).toEqual(['connect sub', '']);
+  await world.pass(1_500);
+  expect(said()).toEqual(['connect sub', 'connect sub']);
+  expect(app.events).toEqual(['added a']);
+  expect(openSockets()).toBe(1);
+});
+
+test('a version that was refused stays the reason after uninstalling', async () => {
+  const { app, uninstall } = await up();
+  app._stream.disconnect({ _permanent: true, _error: 'no common version' });
+  uninstall();
+  expect(app._stream.status()).toMatchObject({ status: 'failed', reason: 'no common version' });
+});
+
 describe('moving with reconnect({ url })', () => {
   test('moved again before the first move is over: nothing is left of that one', async () => {
     const { app } = await up();
