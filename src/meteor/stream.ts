@@ -28,6 +28,8 @@ export interface FailoverStream extends MeteorStream {
 /** How long calls under way on a connection that still works are waited for before it is left, and how often they are looked at, ms. */
 const IDLE_MS = 10_000;
 const LOOK_MS = 10;
+/** Subscriptions that are not ready are waited for so long: some never are. */
+const READY_MS = 5_000;
 
 const PING = '{"msg":"ping"}';
 /** What answers a ping; a Meteor server that was sent no `connect` yet (a replacement on trial) answers with an error. */
@@ -113,7 +115,9 @@ export function createStream(
             ? // What is called meanwhile goes to the next.
               calls.some(([id]) => id in invokers())
             : // Meteor removes what a subscription that is not ready yet has brought, to bring it again.
-              sent().length > 0 || Object.values(subscriptions()).some(({ ready }) => !ready));
+              sent().length > 0 ||
+              (env.now() < until - IDLE_MS + READY_MS &&
+                Object.values(subscriptions()).some(({ ready }) => !ready)));
         if (busy && env.now() < until) env.setTimeout(look, LOOK_MS);
         else resolve();
       };

@@ -100,6 +100,22 @@ test('a subscription that is not ready yet is waited for on Meteor’s own strea
   expect(openSockets()).toBe(1);
 });
 
+test('a subscription that is never ready holds it up for five seconds, and no call is cut off then', async () => {
+  world.behaviour = cluster.node({ subMs: 1e6, methodMs: 500 });
+  const app = meteor(world);
+  app.subscribe('docs');
+  await world.pass(100);
+  install(app);
+  await world.pass(4_800);
+  app.call('put', ['b', 2]);
+  await world.pass(400);
+  expect(said()[1]).toBe('');
+  await world.pass(1_000);
+  expect(said()[1]).toBe('connect sub');
+  expect(cluster.ran).toEqual(['b,2@1']);
+  expect(openSockets()).toBe(1);
+});
+
 test('a version that was refused stays the reason after uninstalling', async () => {
   const { app, uninstall } = await up();
   app._stream.disconnect({ _permanent: true, _error: 'no common version' });
