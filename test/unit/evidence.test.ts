@@ -237,7 +237,7 @@ describe('an app that answers beside a dial that hangs', () => {
   });
 
   test.each([502, 404, 500])('%d is no such word: still patient', async (status) => {
-    expect(await outage(status)).toEqual([80, 20_000, 40_000, 80_000, 160_000]);
+    expect(await outage(status)).toEqual([80, 20_000, 40_000, 60_000, 60_000]);
   });
 
   test('before anything hung it shortens nothing: the survivor may be queueing', async () => {
