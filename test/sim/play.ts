@@ -40,8 +40,10 @@ export function play(plan: Plan, tracing = false): Outcome {
     });
   world.run(plan.healAt + 100);
   heal(world);
+  // Without a heartbeat only what is sent shows that nobody is there.
+  if (plan.link.heartbeat === 'none')
+    for (const page of pages) page.tab.deliver(() => page.work({ do: 'send', tab: page.tab.index, count: 1 }));
   settle(world, pages);
-  world.quiet = true;
   const dials = world.sockets;
   world.run(world.clock.now + QUIET_MS);
   if (!plan.link.standby && world.sockets > dials) world.violated('quiet', 'somebody dials though all is well');

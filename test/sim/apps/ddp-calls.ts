@@ -53,6 +53,11 @@ export class Calls {
   sent(socket: SimSocket, frame: string, id: string, tag: unknown): void {
     const call = this.#calls.get(tag as string);
     if (!call) return;
+    // What was refused unheard was never sent.
+    if (this.#page.store.refused.delete(tag)) {
+      call.frame = undefined;
+      call.sockets.clear();
+    }
     const told = `${call.tag} (${call.method}, id ${id})`;
     if (!call.retry && call.frame !== undefined) this.#page.violated('sent-twice', `${told} has retry: false and is sent again`);
     if (call.sockets.has(socket)) this.#page.violated('sent-twice', `${told} is sent twice on socket ${socket.id}`);

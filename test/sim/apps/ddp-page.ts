@@ -173,11 +173,10 @@ export class DdpPage extends Page {
 
   // ── the end ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  unsettled(): string | undefined {
+  protected waitsFor(): string | undefined {
     const call = this.#calls.pending();
     if (call) return call;
     if (this.over) return undefined;
-    if (this.status !== 'online') return `it is ${this.status}`;
     const waiting = this.subs.find(({ ready, refused }) => !ready && !refused);
     if (waiting) return `subscription ${waiting.pub} is not ready`;
     return this.#loggingIn ? 'a login or logout has not settled' : undefined;

@@ -30,6 +30,8 @@ export class DdpStore {
   readonly sessions = new Set<DdpSession>();
   /** By the tag of a call: what each of its runs returned. */
   readonly ran = new Map<string, unknown[]>();
+  /** By the tag of a call: it was refused because the server had not said `connected` yet. */
+  readonly refused = new Set<unknown>();
   version = 0;
   #tokens = 0;
 
@@ -155,8 +157,10 @@ export class DdpSession implements Session {
     }
     if (!this.#greeted)
       return this.world.violated('handshake-first', `tab ${this.connection.client.tab} says ${frame} before connect`);
-    if (patientMs > 0 && !this.#connected)
+    if (patientMs > 0 && !this.#connected) {
+      if (msg === 'method') this.server.store.refused.add((message.params as unknown[])[0]);
       return this.say({ msg: 'error', reason: 'Must connect first', offendingMessage: message });
+    }
     switch (msg) {
       case 'ping':
         return this.say({ msg: 'pong' });

@@ -33,12 +33,20 @@ export abstract class Page {
 
   abstract start(): void;
   abstract work(what: Work): void;
-  /** What is still waited for, once all is well; undefined: nothing. */
-  abstract unsettled(): string | undefined;
+  protected abstract waitsFor(): string | undefined;
   /** After that, when nothing happens any more. */
   abstract checkQuiet(): void;
   protected abstract sent(socket: SimSocket, frame: string): void;
   protected abstract end(): void;
+
+  /** What is still waited for, once all is well; undefined: nothing. */
+  unsettled(): string | undefined {
+    const why = this.waitsFor();
+    if (why !== undefined || this.over) return why;
+    if (this.status !== 'online') return `it is ${this.status}`;
+    const dead = this.tab.sockets.find(({ readyState, connection }) => readyState === 1 && connection!.over);
+    return dead && `socket ${dead.id} is dead, and nobody has noticed`;
+  }
 
   get over(): boolean {
     return this.closed || this.gaveUp;

@@ -130,9 +130,8 @@ export class PlainPage extends Page {
     this.#next.set(id, next + 1);
   }
 
-  unsettled(): string | undefined {
+  protected waitsFor(): string | undefined {
     if (this.over) return undefined;
-    if (this.status !== 'online') return `it is ${this.status}`;
     const { queuedMessages } = this.link.stats();
     return queuedMessages > 0 ? `${queuedMessages} frames wait` : undefined;
   }

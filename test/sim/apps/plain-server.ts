@@ -38,7 +38,7 @@ export class PlainSession implements Session {
 
   #every(ms: number, run: () => void): void {
     this.world.clock.after(ms, () => {
-      if (this.#over || this.connection.over || this.world.quiet) return;
+      if (this.#over || this.connection.over) return;
       if (!this.connection.node.hung) run();
       this.#every(ms, run);
     });

@@ -34,8 +34,6 @@ export class World {
   goodToken = 0;
   /** Plain: by tab, what it sent and some node got. */
   readonly arrived: Set<number>[] = [];
-  /** The servers have nothing more to say by themselves. */
-  quiet = false;
   violation: Violation | undefined;
   readonly lines: string[] = [];
   readonly storage: Pick<Storage, 'getItem' | 'setItem'>;
