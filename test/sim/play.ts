@@ -46,7 +46,9 @@ export function play(plan: Plan, tracing = false): Outcome {
   settle(world, pages);
   const dials = world.sockets;
   world.run(world.clock.now + QUIET_MS);
-  if (!plan.link.standby && world.sockets > dials) world.violated('quiet', 'somebody dials though all is well');
+  // Where packets are late now and then, a link is suspected now and then.
+  const steady = plan.net.loss === 0 && plan.net.jitter < 1;
+  if (steady && !plan.link.standby && world.sockets > dials) world.violated('quiet', 'somebody dials though all is well');
   for (const page of pages) page.checkQuiet();
   for (const page of pages) page.tab.deliver(() => page.close());
   world.run(world.clock.now + CLOSED_MS + 2 * plan.net.rttMs);
@@ -113,7 +115,7 @@ function happen(step: Step, world: World, pages: readonly Page[], store: DdpStor
       node!.appear(step.forgets === 'nothing' ? undefined : plainly(world) ? 'resets' : step.forgets);
       break;
     case 'mute':
-      node!.mute = true;
+      if (!plainly(world)) node!.silence();
       break;
     case 'off':
       node!.off = true;

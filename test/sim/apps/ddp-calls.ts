@@ -57,6 +57,7 @@ export class Calls {
     if (this.#page.store.refused.delete(tag)) {
       call.frame = undefined;
       call.sockets.clear();
+      this.#last = Math.min(this.#last, call.number - 1);
     }
     const told = `${call.tag} (${call.method}, id ${id})`;
     if (!call.retry && call.frame !== undefined) this.#page.violated('sent-twice', `${told} has retry: false and is sent again`);
@@ -86,6 +87,8 @@ export class Calls {
     const results = store.ran.get(call.tag) ?? [];
     if (!results.includes(result)) this.#page.violated('settle', `${call.tag} resolves with ${String(result)}, the server said ${results.join()}`);
     if (call.method === 'fail') this.#page.violated('settle', `${call.tag} resolves though it failed`);
+    // By a connection that was left meanwhile: the one in use may be told of it a moment later.
+    if (!call.sockets.has(this.#page.current!)) return;
     const id = store.name(call.doc);
     const doc = store.docs.get(id);
     const seen = this.#page.seen(id);

@@ -14,7 +14,7 @@ export const QUIESCENCE_MS = 4_000;
 interface Sub {
   readonly pub: string;
   readonly handle: Subscription;
-  /** Documents that were there when it was asked for. */
+  /** Documents that were there when the server was asked for it, if it is asked anew. */
   readonly asked: ReadonlyMap<string, Doc>;
   ready: boolean;
   refused: boolean;
@@ -30,6 +30,8 @@ export class DdpPage extends Page {
   /** What the app knows of its login; undefined: nothing for sure. */
   user: boolean | undefined = false;
   #loggingIn = false;
+  /** The connection whose session came last. */
+  current: SimSocket | undefined;
 
   constructor(
     tab: Tab,
@@ -84,8 +86,10 @@ export class DdpPage extends Page {
   // ── subscriptions ─────────────────────────────────────────────────────────────────────────────────────────────────
 
   #subscribe(pub: string): void {
+    const shared = this.subs.some((sub) => sub.pub === pub && sub.handle.active);
+    const asked = new Map(shared ? [] : this.store.docs);
     const handle = this.ddp.subscribe(pub);
-    const sub: Sub = { pub, handle, asked: new Map(this.store.docs), ready: false, refused: false };
+    const sub: Sub = { pub, handle, asked, ready: false, refused: false };
     this.subs.push(sub);
     handle.ready.then(
       () => {
@@ -168,6 +172,7 @@ export class DdpPage extends Page {
     const message = JSON.parse(frame) as { msg: string; id?: string; method?: string; params?: unknown[] };
     if (this.world.tracing) this.say(`→ ${socket.id} ${frame}`);
     if (this.closed && message.msg !== 'pong') this.violated('left', `says ${frame} after close()`);
+    if (message.msg === 'connect') this.current = socket;
     if (message.msg === 'method') this.#calls.sent(socket, frame, message.id!, message.params![0]);
   }
 

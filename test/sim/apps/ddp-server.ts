@@ -111,7 +111,7 @@ export class DdpSession implements Session {
   }
 
   say(message: Message): void {
-    if (!this.connection.node.mute) this.connection.say(JSON.stringify(message));
+    this.connection.say(JSON.stringify(message));
   }
 
   #heartbeat(): void {
@@ -140,7 +140,7 @@ export class DdpSession implements Session {
   }
 
   receive(frame: string): void {
-    if (this.connection.node.mute || this.#over) return;
+    if (this.#over) return;
     this.#heardAt = this.world.clock.now;
     const message = JSON.parse(frame) as Message;
     const { msg, id } = message;

@@ -45,7 +45,9 @@ export abstract class Page {
     if (why !== undefined || this.over) return why;
     if (this.status !== 'online') return `it is ${this.status}`;
     const dead = this.tab.sockets.find(({ readyState, connection }) => readyState === 1 && connection!.over);
-    return dead && `socket ${dead.id} is dead, and nobody has noticed`;
+    if (dead) return `socket ${dead.id} is dead, and nobody has noticed`;
+    const open = this.tab.sockets.filter(({ readyState }) => readyState < 2).length;
+    return open > (this.world.plan.link.standby ? 3 : 1) ? `there are ${open} sockets` : undefined;
   }
 
   get over(): boolean {

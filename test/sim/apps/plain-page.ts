@@ -98,6 +98,7 @@ export class PlainPage extends Page {
   }
 
   protected sent(socket: SimSocket, frame: string): void {
+    if (this.world.tracing) this.say(`→ ${socket.id} ${frame}`);
     const [what, first = '', value = ''] = frame.split(' ');
     if (what === 'k') this.#tell(socket, first, value);
     if (what !== 's') return;

@@ -45,17 +45,16 @@ export class PlainSession implements Session {
   }
 
   #say(text: string): void {
-    if (!this.connection.node.mute) this.connection.say(text);
+    this.connection.say(text);
   }
 
   /** Numbered, so that the app can tell which connection it is from, and that none is missing. */
   #publish(text: string): void {
-    if (!this.connection.node.mute) this.connection.say(`m ${this.connection.id} ${this.#said++} ${text}`);
+    this.connection.say(`m ${this.connection.id} ${this.#said++} ${text}`);
   }
 
   receive(frame: string): void {
-    const { node, client } = this.connection;
-    if (node.mute) return;
+    const { client } = this.connection;
     const [what, first = '', second = ''] = frame.split(' ');
     if (what === 'hello') {
       this.#welcome = Number(first) >= this.world.goodToken;

@@ -26,6 +26,8 @@ export class Connection {
   established = false;
   /** The browser has given it up while its handshake hung. */
   abandoned = false;
+  /** The app never hears or says anything on it (again). */
+  mute = false;
   /** What the node would still say goes nowhere. */
   over = false;
   /** The flow is known to nobody on the way any more: what the client sends is answered by a reset, or not at all. */
@@ -53,6 +55,7 @@ export class Connection {
 
   frame(text: string): void {
     this.send(() => {
+      if (this.mute) return;
       if (this.node.hung) this.node.backlog.push(() => this.session?.receive(text));
       else this.session?.receive(text);
     });
@@ -60,7 +63,7 @@ export class Connection {
 
   /** From the node to the client. */
   say(text: string): void {
-    if (!this.over) this.down.push(() => this.client.message(text));
+    if (!this.over && !this.mute) this.down.push(() => this.client.message(text));
   }
 
   /** The node ends it: with a close frame, or (1006) without. */

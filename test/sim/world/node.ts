@@ -29,7 +29,7 @@ export class Node {
   running = true;
   /** Stopped in its tracks: it takes connections on, and says nothing. */
   hung = false;
-  /** Takes upgrades on and says nothing on them. */
+  /** Takes upgrades on, and neither hears nor says anything on them, for as long as they last. */
   mute = false;
   /** No packet gets there or away. */
   hole = false;
@@ -103,7 +103,13 @@ export class Node {
     if (connection.over) return;
     if (this.status(true)) return connection.end(1006);
     connection.down.push(() => connection.client.opened());
+    connection.mute = this.mute;
     connection.session = this.app.accept(connection);
+  }
+
+  silence(): void {
+    this.mute = true;
+    for (const connection of this.connections) connection.mute = true;
   }
 
   // ── faults ────────────────────────────────────────────────────────────────────────────────────────────────────────

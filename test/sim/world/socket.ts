@@ -92,6 +92,7 @@ export class SimSocket implements Client {
 
   message(frame: string): void {
     this.page.deliver(() => {
+      if (this.page.world.tracing) this.page.world.say(`tab ${this.tab}`, `← ${this.id} ${frame}`);
       if (this.readyState === 1 && !this.dead) this.#dispatch({ type: 'message', data: frame, origin: '' });
     });
   }

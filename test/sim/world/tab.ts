@@ -30,6 +30,8 @@ export class Tab {
   readonly #listeners = new Map<PageEvent, Set<() => void>>();
   #frozen = 0;
   #deferred: (() => void)[] = [];
+  /** What it is told when it wakes up. */
+  readonly #waking = new Set<PageEvent>();
 
   constructor(
     readonly world: World,
@@ -79,13 +81,15 @@ export class Tab {
   freeze(ms: number, event?: PageEvent): void {
     this.#frozen += 1;
     this.heldUp = true;
+    if (event) this.#waking.add(event);
     this.world.clock.after(ms, () => {
       this.#frozen -= 1;
       if (this.#frozen) return;
       const deferred = this.#deferred;
       this.#deferred = [];
       for (const run of deferred) this.deliver(run);
-      if (event) this.page(event);
+      for (const event of [...this.#waking]) this.page(event);
+      this.#waking.clear();
     });
   }
 
