@@ -44,11 +44,12 @@ export function play(plan: Plan, tracing = false): Outcome {
   if (plan.link.heartbeat === 'none')
     for (const page of pages) page.tab.deliver(() => page.work({ do: 'send', tab: page.tab.index, count: 1 }));
   settle(world, pages);
-  const dials = world.sockets;
-  world.run(world.clock.now + QUIET_MS);
   // Where packets are late now and then, a link is suspected now and then.
-  const steady = plan.net.loss === 0 && plan.net.jitter < 1;
-  if (steady && !plan.link.standby && world.sockets > dials) world.violated('quiet', 'somebody dials though all is well');
+  if (plan.net.loss === 0 && plan.net.jitter < 1 && !plan.link.standby) {
+    const dials = world.sockets;
+    world.run(world.clock.now + QUIET_MS);
+    if (world.sockets > dials) world.violated('quiet', 'somebody dials though all is well');
+  }
   for (const page of pages) page.checkQuiet();
   for (const page of pages) page.tab.deliver(() => page.close());
   world.run(world.clock.now + CLOSED_MS + 2 * plan.net.rttMs);
@@ -81,9 +82,9 @@ function settle(world: World, pages: readonly Page[]): void {
   let calm = 0;
   while (!world.violation) {
     const why = waiting();
-    // Twice in a row, with all that is under way arrived in between.
-    calm = why === undefined && clock.now >= thawed ? calm + 1 : 0;
-    if (calm > 2 + (4 * plan.net.rttMs) / LOOK_MS) return;
+    // Again and again, until all that was under way, a move after a drain too, must have happened.
+    calm = why === undefined && clock.now >= thawed ? calm + LOOK_MS : 0;
+    if (calm > 500 + 6 * plan.net.rttMs + spreadsOf(plan)) return;
     if (clock.now > due) return world.violated('up', `${Math.round(clock.now - thawed)} ms after all is well: ${why}`);
     world.run(clock.now + LOOK_MS);
   }

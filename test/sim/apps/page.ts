@@ -44,7 +44,9 @@ export abstract class Page {
     const why = this.waitsFor();
     if (why !== undefined || this.over) return why;
     if (this.status !== 'online') return `it is ${this.status}`;
-    const dead = this.tab.sockets.find(({ readyState, connection }) => readyState === 1 && connection!.over);
+    const dead = this.tab.sockets.find(
+      ({ readyState, connection }) => readyState === 1 && (connection!.over || connection!.mute),
+    );
     if (dead) return `socket ${dead.id} is dead, and nobody has noticed`;
     const open = this.tab.sockets.filter(({ readyState }) => readyState < 2).length;
     return open > (this.world.plan.link.standby ? 3 : 1) ? `there are ${open} sockets` : undefined;

@@ -34,8 +34,8 @@ export class Browser {
   readonly #queues = new Map<string, Handshake[]>();
   /** Chromium: ends of handshakes by renderer. */
   readonly #ends = new Map<number, { at: number; ok: boolean }[]>();
-  /** Firefox: failures in a row by host and path. */
-  readonly #failures = new Map<string, number>();
+  /** Firefox: by host and path, how often in a row it failed, and until when the next one is held up. */
+  readonly #failures = new Map<string, { times: number; until: number }>();
   /** Firefox: leaked connections by host. */
   readonly leaks = new Map<string, number>();
 
@@ -58,7 +58,8 @@ export class Browser {
   }
 
   #delay({ tab, host, path }: SimSocket): number {
-    const { random, now } = { random: this.#world.engineRandom, now: this.#world.clock.now };
+    const { engineRandom: random, clock } = this.#world;
+    const { now } = clock;
     if (this.#engine === 'chromium') {
       const since = (Math.floor(now / PERIOD_MS) - 1) * PERIOD_MS;
       const ends = (this.#ends.get(tab) ?? []).filter(({ at }) => at >= since);
@@ -67,9 +68,17 @@ export class Browser {
       const exponent = Math.min(1 + Math.floor((ends.length - opens) / (opens + 1)), 16);
       return ((1_000 + random() * 4_000) * 2 ** exponent) / 65_536;
     }
-    const failures = this.#failures.get(host + path) ?? 0;
-    if (this.#engine === 'webkit' || failures < 1) return 0;
-    return Math.min((200 + random() * 200) * 1.5 ** (failures - 1), 60_000);
+    if (this.#engine === 'webkit') return 0;
+    return Math.max(0, (this.#failures.get(host + path)?.until ?? 0) - now);
+  }
+
+  /** WebSocketChannel.cpp, FailDelay: it is forgotten a minute after the penalty is over. */
+  #failed({ host, path }: SimSocket): void {
+    const { now } = this.#world.clock;
+    const { times, until } = this.#failures.get(host + path) ?? { times: 0, until: 0 };
+    const again = now > until + 60_000 ? 1 : times + 1;
+    const delay = Math.min((200 + this.#world.engineRandom() * 200) * 1.5 ** (again - 1), 60_000);
+    this.#failures.set(host + path, { times: again, until: now + delay });
   }
 
   /** One handshake at a time to an address. */
@@ -96,7 +105,7 @@ export class Browser {
   }
 
   /** The handshake is over, well or not. */
-  finished(socket: SimSocket, ok: boolean): void {
+  finished(socket: SimSocket, ok: boolean, byScript = false): void {
     const handshake = this.#handshakes.get(socket);
     if (!handshake) return;
     this.#handshakes.delete(socket);
@@ -104,7 +113,8 @@ export class Browser {
     const { tab, host, path } = socket;
     if (this.#engine === 'chromium') this.#ends.get(tab)?.push({ at: this.#world.clock.now, ok });
     if (ok) this.#failures.delete(host + path);
-    else this.#failures.set(host + path, (this.#failures.get(host + path) ?? 0) + 1);
+    // Firefox takes a close() before there is a connection for no failure, unless it is the first.
+    else if (!byScript || !this.#failures.has(host + path)) this.#failed(socket);
     const queue = this.#queues.get(host);
     const at = queue?.indexOf(handshake) ?? -1;
     if (at >= 0) queue!.splice(at, 1);
@@ -125,11 +135,11 @@ export class Browser {
         this.#turn(host);
       });
     } else connection?.drop();
-    this.finished(socket, false);
+    this.finished(socket, false, true);
   }
 
   /** An open one has ended uncleanly, which Firefox takes for a failure too. */
-  dropped({ host, path }: SimSocket): void {
-    this.#failures.set(host + path, (this.#failures.get(host + path) ?? 0) + 1);
+  dropped(socket: SimSocket): void {
+    this.#failed(socket);
   }
 }
