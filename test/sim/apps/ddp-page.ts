@@ -184,6 +184,8 @@ export class DdpPage extends Page {
     if (this.over) return undefined;
     const waiting = this.subs.find(({ ready, refused }) => !ready && !refused);
     if (waiting) return `subscription ${waiting.pub} is not ready`;
+    const missing = this.#missing();
+    if (missing) return missing;
     return this.#loggingIn ? 'a login or logout has not settled' : undefined;
   }
 
@@ -203,10 +205,14 @@ export class DdpPage extends Page {
       if (published) expected.set(id, doc);
     }
     this.#mirror.equals(expected);
+  }
+
+  /** What the node does not publish, though it is subscribed to, or the other way round. */
+  #missing(): string | undefined {
     const active = this.subs.filter(({ handle }) => handle.active).map(({ pub }) => pub);
-    const known = [...(session?.subs.values() ?? [])];
-    if (new Set(active).size !== known.length || active.some((pub) => !known.includes(pub)))
-      this.violated('documents', `the server publishes ${known.join()}, the app subscribes to ${active.join()}`);
+    const known = [...(this.#session()?.subs.values() ?? [])];
+    if (new Set(active).size === known.length && active.every((pub) => known.includes(pub))) return undefined;
+    return `the server publishes ${known.join()}, the app subscribes to ${active.join()}`;
   }
 
   #session(): DdpSession | undefined {
