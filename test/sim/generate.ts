@@ -31,7 +31,8 @@ export function generate(seed: number): Plan {
       ]),
       maxAttempts: dice.chance(0.04) ? dice.int(1, 6) : undefined,
       hedge: dice.chance(0.85),
-      standby: dice.chance(0.2),
+      // One that cannot be asked for a sign of life is of no use.
+      standby: dice.chance(0.2) && heartbeat === 'active',
       heartbeat,
       login: protocol === 'plain' && dice.chance(0.4),
       provider: dice.weighted([
@@ -78,9 +79,11 @@ export function generate(seed: number): Plan {
   } as const satisfies Partial<Plan>;
   const at = (until: number) => Math.round(dice.random() * until);
   const steps: Step[] = [];
-  for (let left = dice.int(1, 9); left > 0; left--)
+  for (let left = dice.int(1, 9); left > 0; left--) {
+    const begins = at(faultsUntil);
     for (const { after, ...fault } of faults(dice, nodes, tabs))
-      steps.push({ at: Math.min(at.call(undefined, faultsUntil) + after, faultsUntil), ...fault } as Step);
+      steps.push({ at: Math.min(begins + after, faultsUntil), ...fault } as Step);
+  }
   for (let tab = 0; tab < tabs; tab++)
     for (let left = dice.int(4, 14); left > 0; left--)
       steps.push({ at: dice.chance(0.3) ? 0 : at(faultsUntil), ...work(dice, protocol, tab) } as Step);

@@ -34,7 +34,7 @@ export async function playAll(
           worker.once('message', resolve).once('error', reject);
           worker.postMessage(batch);
         });
-        worker.removeAllListeners();
+        worker.removeAllListeners('error');
         seeds += played.seeds;
         virtualMs += played.virtualMs;
         violations.push(...played.violations);

@@ -184,6 +184,7 @@ export class DdpPage extends Page {
     if (this.over) return undefined;
     const waiting = this.subs.find(({ ready, refused }) => !ready && !refused);
     if (waiting) return `subscription ${waiting.pub} is not ready`;
+    if ([...this.store.sessions].some(({ busy }) => busy)) return 'a node is busy';
     const missing = this.#missing();
     if (missing) return missing;
     return this.#loggingIn ? 'a login or logout has not settled' : undefined;

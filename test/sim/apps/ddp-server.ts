@@ -105,6 +105,11 @@ export class DdpSession implements Session {
     this.#heartbeat();
   }
 
+  /** Something that was asked is still to be done. */
+  get busy(): boolean {
+    return this.#busyUntil > this.world.clock.now;
+  }
+
   closed(): void {
     this.#over = true;
     this.server.store.sessions.delete(this);

@@ -20,6 +20,10 @@ export abstract class Page {
   /** Sends of which the reports say that nobody knows. */
   unconfirmed = 0;
   status = 'connecting';
+  /** A server that two connections never heard is taken for one that need not speak: from then on a hang is invisible. */
+  blind = false;
+  /** A replacement is dialled while the old connection serves. */
+  #replacing = false;
   /** A good token is asked for when the old one is refused. */
   token = 0;
   protected abstract readonly link: Pick<FailoverWebSocket, 'status' | 'stats' | 'on' | 'reconnect'>;
@@ -44,6 +48,8 @@ export abstract class Page {
     const why = this.waitsFor();
     if (why !== undefined || this.over) return why;
     if (this.status !== 'online') return `it is ${this.status}`;
+    if (this.#replacing) return 'a node that goes away is not replaced yet';
+    if (this.blind) return undefined;
     const dead = this.tab.sockets.find(
       ({ readyState, connection }) => readyState === 1 && (connection!.over || connection!.mute),
     );
@@ -123,13 +129,23 @@ export abstract class Page {
     });
     link.on('attempt', ({ outcome, standby }) => this.say(`attempt${standby ? ' of the standby' : ''}: ${outcome}`));
     link.on('suspect', ({ silentMs }) => this.say(`suspect, silent for ${Math.round(silentMs)} ms`));
-    link.on('drain', ({ spreadMs }) => this.say(`told to drain, spread ${spreadMs}`));
-    link.on('down', ({ kind }) => this.say(`down: ${kind}`));
+    link.on('drain', ({ spreadMs }) => {
+      this.say(`told to drain, spread ${spreadMs}`);
+      this.#replacing = true;
+    });
+    link.on('down', ({ kind }) => {
+      this.say(`down: ${kind}`);
+      this.#replacing = false;
+    });
     link.on('up', ({ node }) => this.say(`up on ${node ?? '?'}`));
     link.on('probe', ({ verdict }) => this.say(`probe: ${verdict}`));
     link.on('failover', (report) => this.#report(report));
     link.on('warning', ({ kind, message }) => {
       this.say(`warning ${kind}: ${message}`);
+      if (kind === 'heartbeat-unanswered') {
+        this.blind = true;
+        if (plan.link.heartbeat !== 'passive') this.violated('heartbeat', 'switched off, though it is required');
+      }
       if (kind === 'callback' && !/^provider threw/.test(message)) this.violated('callback', message);
     });
     link.on('giveup', (error) => {
@@ -142,6 +158,7 @@ export abstract class Page {
 
   #report(report: FailoverReport): void {
     this.say(`failover told: ${report.cause}, down ${Math.round(report.downMs)} ms, ${report.attempts.length} attempts`);
+    this.#replacing = false;
     this.unconfirmed += report.unconfirmedSends;
     const back = JSON.parse(JSON.stringify(report)) as FailoverReport;
     const same = (Object.keys(report) as (keyof FailoverReport)[]).every(

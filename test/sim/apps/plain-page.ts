@@ -138,7 +138,7 @@ export class PlainPage extends Page {
   }
 
   checkQuiet(): void {
-    if (this.over) return;
+    if (this.over || this.blind) return;
     this.checkLink();
     if (this.#handedCount !== this.#accepted.size)
       this.violated('order', `${this.#accepted.size} frames were accepted, ${this.#handedCount} sent`);
