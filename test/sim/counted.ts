@@ -21,4 +21,5 @@ export const transition: typeof real = (machine, event, context) => {
   return real(machine, event, context);
 };
 
-const kindOf = (event: LinkEvent): string | undefined => ('failure' in event ? event.failure.kind : undefined);
+const kindOf = (event: LinkEvent): string | undefined =>
+  'failure' in event ? event.failure.kind : undefined;

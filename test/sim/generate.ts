@@ -87,7 +87,8 @@ export function generate(seed: number): Plan {
   for (let tab = 0; tab < tabs; tab++)
     for (let left = dice.int(4, 14); left > 0; left--)
       steps.push({ at: dice.chance(0.3) ? 0 : at(faultsUntil), ...work(dice, protocol, tab) } as Step);
-  if (plan.link.login || protocol === 'ddp') if (dice.chance(0.1)) steps.push({ at: at(faultsUntil), do: 'revoke' });
+  if (plan.link.login || protocol === 'ddp')
+    if (dice.chance(0.1)) steps.push({ at: at(faultsUntil), do: 'revoke' });
   steps.sort((a, b) => a.at - b.at);
   return { ...plan, steps, healAt: faultsUntil + 500 };
 }
@@ -124,7 +125,8 @@ function faults(dice: Dice, nodes: number, tabs: number): Later[] {
       4,
       () => {
         const status = dice.pick([401, 403, 404, 429, 502, 503, 504, 302, 521]);
-        const retryAfter = status === 429 || (status === 503 && dice.chance(0.7)) ? dice.int(0, 20) : undefined;
+        const retryAfter =
+          status === 429 || (status === 503 && dice.chance(0.7)) ? dice.int(0, 20) : undefined;
         const gateway = dice.chance(0.2)
           ? ({ mode: 'stripped' } as const)
           : ({ mode: 'status', status, retryAfter } as const);
@@ -179,14 +181,32 @@ function work(dice: Dice, protocol: Plan['protocol'], tab: number): Work {
       [1, { do: 'delete', tab, key: dice.pick(['x', 'y', 'z']) }],
     ]);
   return dice.weighted<Work>([
-    [5, { do: 'sub', tab, pub: dice.weighted([[4, 'all'], [3, 'even'], [2, 'others'], [2, 'mine'], [1, 'refused']]) }],
+    [
+      5,
+      {
+        do: 'sub',
+        tab,
+        pub: dice.weighted([
+          [4, 'all'],
+          [3, 'even'],
+          [2, 'others'],
+          [2, 'mine'],
+          [1, 'refused'],
+        ]),
+      },
+    ],
     [1, { do: 'stop', tab, nth: dice.int(0, 5) }],
     [
       7,
       {
         do: 'call',
         tab,
-        method: dice.weighted([[6, 'put'], [1, 'remove'], [1, 'fail'], [1, 'slow']]),
+        method: dice.weighted([
+          [6, 'put'],
+          [1, 'remove'],
+          [1, 'fail'],
+          [1, 'slow'],
+        ]),
         doc: dice.int(0, 10),
         retry: dice.chance(0.7),
         wait: dice.chance(0.08),

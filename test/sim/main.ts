@@ -73,7 +73,10 @@ async function many(file: string, sim: Simulation): Promise<boolean> {
   );
   for (const { seed } of total.violations.slice(0, TOLD)) await tell(sim, sim.generate(seed));
   const gaps = missing(total.seen);
-  if (seeds >= COVERS) console.log(gaps.length ? `never seen: ${gaps.join(', ')}` : 'every transition and failure was seen');
+  if (gaps.length === 0) console.log('every transition and every kind of failure was seen');
+  else console.log(`not seen${seeds < COVERS ? ', in so few seeds' : ''}:
+  ${gaps.join('
+  ')}`);
   return total.violations.length > 0 || (seeds >= COVERS && total.complete && gaps.length > 0);
 }
 
@@ -85,7 +88,9 @@ async function tell(sim: Simulation, plan: Plan): Promise<void> {
   if (!violation) return console.log(`\nseed ${plan.seed}: a promise was rejected and nobody looked`);
   const small = await shrink(sim, plan, violation.rule);
   const { lines } = await play(small);
-  console.log(`\nseed ${plan.seed}, ${violation.rule}: ${plan.steps.length} steps cut down to ${small.steps.length}`);
+  console.log(
+    `\nseed ${plan.seed}, ${violation.rule}: ${plan.steps.length} steps cut down to ${small.steps.length}`,
+  );
   console.log(`${about(small)}\n${lines.join('\n')}`);
 }
 

@@ -42,7 +42,8 @@ export function play(plan: Plan, tracing = false): Outcome {
   heal(world);
   // Without a heartbeat only what is sent shows that nobody is there.
   if (plan.link.heartbeat === 'none')
-    for (const page of pages) page.tab.deliver(() => page.work({ do: 'send', tab: page.tab.index, count: 1 }));
+    for (const page of pages)
+      page.tab.deliver(() => page.work({ do: 'send', tab: page.tab.index, count: 1 }));
   settle(world, pages);
   // Where packets are late now and then, a link is suspected now and then.
   if (plan.net.loss === 0 && plan.net.jitter < 1 && !plan.link.standby) {
@@ -58,7 +59,12 @@ export function play(plan: Plan, tracing = false): Outcome {
 }
 
 export const told = ({ at, do: what, ...rest }: Step): string =>
-  [what, ...Object.entries(rest).map(([key, value]) => `${key} ${typeof value === 'object' ? JSON.stringify(value) : value}`)].join(' ');
+  [
+    what,
+    ...Object.entries(rest).map(
+      ([key, value]) => `${key} ${typeof value === 'object' ? JSON.stringify(value) : value}`,
+    ),
+  ].join(' ');
 
 function heal(world: World): void {
   if (world.tracing && !world.violation) world.say('schedule', 'all is well from here on');
@@ -74,7 +80,10 @@ function heal(world: World): void {
 function settle(world: World, pages: readonly Page[]): void {
   const { plan, clock } = world;
   const { policy } = pages[0]!;
-  const thawed = Math.max(clock.now, ...plan.steps.map((step) => step.at + 100 + ('ms' in step ? step.ms : 0)));
+  const thawed = Math.max(
+    clock.now,
+    ...plan.steps.map((step) => step.at + 100 + ('ms' in step ? step.ms : 0)),
+  );
   const up = upWithinMs(policy, plan.browser.engine, plan.browser.tabs, spreadsOf(plan));
   const protocol = plan.protocol === 'ddp' ? QUIESCENCE_MS + 10_000 : 2_000;
   const due = thawed + up + protocol + 50 * plan.net.rttMs;
@@ -85,7 +94,8 @@ function settle(world: World, pages: readonly Page[]): void {
     // Again and again, until all that was under way, a move after a drain too, must have happened.
     calm = why === undefined && clock.now >= thawed ? calm + LOOK_MS : 0;
     if (calm > 500 + 6 * plan.net.rttMs + spreadsOf(plan)) return;
-    if (clock.now > due) return world.violated('up', `${Math.round(clock.now - thawed)} ms after all is well: ${why}`);
+    if (clock.now > due)
+      return world.violated('up', `${Math.round(clock.now - thawed)} ms after all is well: ${why}`);
     world.run(clock.now + LOOK_MS);
   }
 }

@@ -42,7 +42,7 @@ export async function shrink(sim: Simulation, plan: Plan, rule: string): Promise
 
 async function fewerSteps(plan: Plan, fails: (plan: Plan) => Promise<boolean>): Promise<Plan> {
   let { steps } = plan;
-  for (let parts = 2; steps.length > 0; ) {
+  for (let parts = 2; steps.length > 0;) {
     const size = Math.ceil(steps.length / parts);
     let found: readonly Step[] | undefined;
     for (let at = 0; at < steps.length && !found; at += size) {

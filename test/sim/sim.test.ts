@@ -17,7 +17,9 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 test(`${SEEDS} seeds break no rule`, async () => {
   const { violations, seeds } = await playAll(file, { from: 1, to: SEEDS + 1 }, { stopAfter: 5 });
-  expect(violations.map(({ seed, violation: { rule, text } }) => `seed ${seed}, ${rule}: ${text}`)).toEqual([]);
+  expect(violations.map(({ seed, violation: { rule, text } }) => `seed ${seed}, ${rule}: ${text}`)).toEqual(
+    [],
+  );
   expect(seeds).toBe(SEEDS);
 });
 

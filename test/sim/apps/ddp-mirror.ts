@@ -32,13 +32,15 @@ export class Mirror {
         },
         changed: (doc, previous) => {
           page.say(`~ ${show(doc)}`);
-          if (this.#docs.get(doc._id) !== previous) page.violated('events', `${show(doc)} changed from what it was not`);
+          if (this.#docs.get(doc._id) !== previous)
+            page.violated('events', `${show(doc)} changed from what it was not`);
           if (show(doc) === show(previous)) page.violated('events', `${show(doc)} changed into itself`);
           this.#take(doc);
         },
         removed: (doc) => {
           page.say(`- ${show(doc)}`);
-          if (this.#docs.get(doc._id) !== doc) page.violated('events', `${show(doc)} is removed, and was not there`);
+          if (this.#docs.get(doc._id) !== doc)
+            page.violated('events', `${show(doc)} is removed, and was not there`);
           this.#docs.delete(doc._id);
           this.#checkGoing(doc);
         },
@@ -82,9 +84,13 @@ export class Mirror {
     for (const [id, { version, life }] of expected) {
       const seen = this.#docs.get(id);
       if (seen?.v !== version || seen.life !== life)
-        page.violated('documents', `${id} is ${seen ? show(seen) : 'missing'}, the server has version ${version}`);
+        page.violated(
+          'documents',
+          `${id} is ${seen ? show(seen) : 'missing'}, the server has version ${version}`,
+        );
     }
-    for (const id of this.#docs.keys()) if (!expected.has(id)) page.violated('documents', `${id} should be gone`);
+    for (const id of this.#docs.keys())
+      if (!expected.has(id)) page.violated('documents', `${id} should be gone`);
     for (const name of ['c', 'o', 'm']) {
       const held = page.ddp.collection<Seen>(name).find();
       const mine = [...this.#docs.values()].filter(({ _id }) => _id[0] === name);
@@ -94,4 +100,5 @@ export class Mirror {
   }
 }
 
-const show = ({ _id, v, life, odd }: Seen): string => `${_id} v${v} life ${life}${odd ? ` odd ${odd.v}` : ''}`;
+const show = ({ _id, v, life, odd }: Seen): string =>
+  `${_id} v${v} life ${life}${odd ? ` odd ${odd.v}` : ''}`;

@@ -102,7 +102,15 @@ export class DdpPage extends Page {
         sub.refused = true;
         const expected = pub === 'refused' ? 'server' : undefined;
         if (handle.active) this.violated('settle', `${pub} was refused and is active`);
-        if (![expected, 'aborted', 'closed', this.gaveUp ? 'exhausted' : '', this.gaveUp ? 'unauthorized' : ''].includes(error.kind))
+        if (
+          ![
+            expected,
+            'aborted',
+            'closed',
+            this.gaveUp ? 'exhausted' : '',
+            this.gaveUp ? 'unauthorized' : '',
+          ].includes(error.kind)
+        )
           this.violated('settle', `${pub}: ${error.message}`);
       },
     );
@@ -149,20 +157,26 @@ export class DdpPage extends Page {
     if (this.#loggingIn) return;
     this.#loggingIn = true;
     this.#userMayBe(undefined);
-    this.ddp.login({ user: 'u' }).then(
-      () => this.#userMayBe(true),
-      () => this.#userMayBe(undefined),
-    ).finally(() => (this.#loggingIn = false));
+    this.ddp
+      .login({ user: 'u' })
+      .then(
+        () => this.#userMayBe(true),
+        () => this.#userMayBe(undefined),
+      )
+      .finally(() => (this.#loggingIn = false));
   }
 
   #logout(): void {
     if (this.#loggingIn) return;
     this.#loggingIn = true;
     this.#userMayBe(undefined);
-    this.ddp.logout().then(
-      () => this.#userMayBe(false),
-      () => this.#userMayBe(undefined),
-    ).finally(() => (this.#loggingIn = false));
+    this.ddp
+      .logout()
+      .then(
+        () => this.#userMayBe(false),
+        () => this.#userMayBe(undefined),
+      )
+      .finally(() => (this.#loggingIn = false));
   }
 
   // ── the wire ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -181,7 +195,7 @@ export class DdpPage extends Page {
   protected waitsFor(): string | undefined {
     const call = this.#calls.pending();
     if (call) return call;
-    if (this.over) return undefined;
+    if (this.over || this.blind) return undefined;
     const waiting = this.subs.find(({ ready, refused }) => !ready && !refused);
     if (waiting) return `subscription ${waiting.pub} is not ready`;
     if ([...this.store.sessions].some(({ busy }) => busy)) return 'a node is busy';
@@ -192,7 +206,7 @@ export class DdpPage extends Page {
 
   checkQuiet(): void {
     this.#calls.check();
-    if (this.over) return;
+    if (this.over || this.blind) return;
     this.checkLink();
     const session = this.#session();
     if (this.user !== undefined && session?.user !== this.user)

@@ -14,7 +14,9 @@ export interface Doc {
 }
 
 /** Publications by name: which documents, and whether only for a user. `refused` is none. */
-export const PUBLICATIONS: Readonly<Record<string, { readonly has: (doc: Doc) => boolean; readonly user?: true }>> = {
+export const PUBLICATIONS: Readonly<
+  Record<string, { readonly has: (doc: Doc) => boolean; readonly user?: true }>
+> = {
   all: { has: ({ collection }) => collection === 'c' },
   even: { has: ({ collection, id }) => collection === 'c' && Number(id.slice(1)) % 2 === 0 },
   others: { has: ({ collection }) => collection === 'o' },
@@ -42,7 +44,9 @@ export class DdpStore {
 
   /** A number beyond those of `c` falls on the others. */
   name(doc: number): string {
-    const names = Object.entries(COLLECTIONS).flatMap(([of, many]) => Array.from({ length: many }, (_, i) => of + i));
+    const names = Object.entries(COLLECTIONS).flatMap(([of, many]) =>
+      Array.from({ length: many }, (_, i) => of + i),
+    );
     return names[doc % names.length]!;
   }
 
@@ -67,7 +71,11 @@ export class DdpStore {
 }
 
 /** A document on the wire; every other version has a field that the next one clears. */
-const fieldsOf = ({ version, life }: Doc): Message => ({ v: version, life, ...(version % 2 === 1 && { odd: { v: version } }) });
+const fieldsOf = ({ version, life }: Doc): Message => ({
+  v: version,
+  life,
+  ...(version % 2 === 1 && { odd: { v: version } }),
+});
 
 /** After so long without a word a DDP server asks, and after as long again it ends the connection (Meteor: 15 s each). */
 const HEARTBEAT_MS = 15_000;
@@ -161,7 +169,10 @@ export class DdpSession implements Session {
       return;
     }
     if (!this.#greeted)
-      return this.world.violated('handshake-first', `tab ${this.connection.client.tab} says ${frame} before connect`);
+      return this.world.violated(
+        'handshake-first',
+        `tab ${this.connection.client.tab} says ${frame} before connect`,
+      );
     if (patientMs > 0 && !this.#connected) {
       if (msg === 'method') this.server.store.refused.add((message.params as unknown[])[0]);
       return this.say({ msg: 'error', reason: 'Must connect first', offendingMessage: message });
@@ -185,7 +196,8 @@ export class DdpSession implements Session {
   }
 
   #sub(id: string, name: string): void {
-    if (!PUBLICATIONS[name]) return this.say({ msg: 'nosub', id, error: { error: 404, reason: 'no such publication' } });
+    if (!PUBLICATIONS[name])
+      return this.say({ msg: 'nosub', id, error: { error: 404, reason: 'no such publication' } });
     if (this.subs.has(id)) this.world.violated('sent-twice', `subscription ${id} (${name}) was sent twice`);
     this.subs.set(id, name);
     this.lookAtAll();

@@ -111,7 +111,10 @@ export class PlainPage extends Page {
       this.violated('former-connection', `${number} goes out on socket ${socket.id}, which was left`);
     for (const [key, entry] of this.link.subscriptions)
       if (this.#told.get(socket)?.get(String(key)) !== String(entry).split(' ')[2])
-        this.violated('order', `${number} goes out before the subscription ${String(key)} on socket ${socket.id}`);
+        this.violated(
+          'order',
+          `${number} goes out before the subscription ${String(key)} on socket ${socket.id}`,
+        );
   }
 
   #tell(socket: SimSocket, key: string, value: string): void {
@@ -125,7 +128,8 @@ export class PlainPage extends Page {
     if (what === 'pong' || what === 'welcome') this.violated('handshake-first', `"${what}" reached the app`);
     if (what !== 'm') return;
     const id = Number(connection);
-    if (!this.#heard.goesOn(id)) this.violated('former-connection', `heard from ${id} after another was current`);
+    if (!this.#heard.goesOn(id))
+      this.violated('former-connection', `heard from ${id} after another was current`);
     const next = this.#next.get(id) ?? 0;
     if (Number(number) !== next) this.violated('order', `heard ${data}, but ${next} was next`);
     this.#next.set(id, next + 1);
@@ -149,7 +153,10 @@ export class PlainPage extends Page {
     const session = this.#session();
     for (const [key, entry] of this.link.subscriptions)
       if (session?.keys.get(String(key)) !== String(entry).split(' ')[2])
-        this.violated('order', `the server has ${session?.keys.get(String(key))} for ${String(key)}, not ${String(entry)}`);
+        this.violated(
+          'order',
+          `the server has ${session?.keys.get(String(key))} for ${String(key)}, not ${String(entry)}`,
+        );
   }
 
   /** The server's end of the current connection: the one that the app's frames went to last. */

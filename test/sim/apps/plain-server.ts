@@ -61,13 +61,17 @@ export class PlainSession implements Session {
       return this.#say(this.#welcome ? 'welcome' : 'denied');
     }
     if (!this.#welcome)
-      return this.world.violated('handshake-first', `tab ${client.tab} says "${frame}" before its handshake is through`);
+      return this.world.violated(
+        'handshake-first',
+        `tab ${client.tab} says "${frame}" before its handshake is through`,
+      );
     if (what === 'ping') return this.#say('pong');
     if (what === 'k') return void this.keys.set(first, second);
     const number = Number(first);
     const arrived = this.world.arrived[client.tab]!;
     if (arrived.has(number)) this.world.violated('order', `tab ${client.tab}: ${number} arrived twice`);
-    if (number <= this.#last) this.world.violated('order', `tab ${client.tab}: ${number} arrived after ${this.#last}`);
+    if (number <= this.#last)
+      this.world.violated('order', `tab ${client.tab}: ${number} arrived after ${this.#last}`);
     this.#last = number;
     arrived.add(number);
     this.#publish(`echo ${number}`);

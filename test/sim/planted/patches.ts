@@ -1,30 +1,53 @@
 import type { Patch } from '../bundle.ts';
 
 /** Faults put into the library on purpose. Each is small, passes a casual look, and must be found. */
-export const PLANTED: Readonly<Record<string, Patch>> = {
-  'a call with retry: false is sent again': {
-    file: 'ddp/methods.ts',
-    find: '(!call.retry && call.epoch > 0) ||',
-    replace: '',
-  },
-  'frames of the connection before still reach the app after a handover': {
-    file: 'core/link.ts',
-    find: '  function retire(): void {\n    if (!current) return;',
-    replace: '  function retire(): void {\n    if (!current) return;\n    if (attempt === undefined && machine.state.name === "online") return;',
-  },
-  'hedges are not taken from the budget': {
-    file: 'core/state.ts',
-    find: 'memory: standby ? machine.memory : spendDial(policy, machine.memory, now),',
-    replace: "memory: standby || state.name === 'suspect' ? machine.memory : spendDial(policy, machine.memory, now),",
-  },
-  'a timer is left after close': {
-    file: 'core/link.ts',
-    find: '  function dispose(): void {\n    heart.stop();',
-    replace: '  function dispose(): void {',
-  },
-  'a lost connection keeps the documents of its half-finished replay': {
-    file: 'ddp/collections.ts',
-    find: '  hold(): void {\n    this.#shadow = new Map();',
-    replace: '  hold(): void {\n    this.#shadow ??= new Map();',
-  },
+export const PLANTED: Readonly<Record<string, readonly Patch[]>> = {
+  'a call with retry: false is sent again': [
+    {
+      file: 'ddp/methods.ts',
+      find: '(!call.retry && call.epoch > 0) ||',
+      replace: '',
+    },
+    {
+      file: 'ddp/methods.ts',
+      find: 'if (!call.retry && call.epoch === epoch && !call.result)',
+      replace: 'if (!call.retry && call.epoch > epoch)',
+    },
+  ],
+  'frames of the connection before still reach the app after a handover': [
+    {
+      file: 'core/link.ts',
+      find: 'story.unconfirmedSends += current.sent - current.confirmed;\n    current.detach();',
+      replace:
+        'story.unconfirmedSends += current.sent - current.confirmed;\n    const gone = current;\n    env.setTimeout(() => gone.detach(), 500);',
+    },
+    {
+      file: 'core/link.ts',
+      find: '    if (connection === current) {\n      // As in WebSocket',
+      replace:
+        '    if (connection === current || connection.openedAt! < (current?.openedAt ?? 0)) {\n      // As in WebSocket',
+    },
+  ],
+  'hedges are not taken from the budget': [
+    {
+      file: 'core/state.ts',
+      find: 'memory: standby ? machine.memory : spendDial(policy, machine.memory, now),',
+      replace:
+        "memory: standby || state.name === 'suspect' ? machine.memory : spendDial(policy, machine.memory, now),",
+    },
+  ],
+  'a timer is left after close': [
+    {
+      file: 'core/link.ts',
+      find: '  function dispose(): void {\n    heart.stop();',
+      replace: '  function dispose(): void {',
+    },
+  ],
+  'a document that did not change raises an event after a failover': [
+    {
+      file: 'ddp/collections.ts',
+      find: '    if (equal) return;\n',
+      replace: '    if (equal && old === next) return;\n',
+    },
+  ],
 };

@@ -48,7 +48,9 @@ export class Locks {
         granted: false,
         grant() {
           waiter.granted = true;
-          void Promise.resolve(callback({ name, mode: 'exclusive' })).then(resolve, reject).finally(leave);
+          void Promise.resolve(callback({ name, mode: 'exclusive' }))
+            .then(resolve, reject)
+            .finally(leave);
         },
       };
       signal?.addEventListener('abort', () => {

@@ -25,6 +25,7 @@ export class SimSocket implements Client {
   readonly #listeners: Partial<Record<string, Listener[]>> = {};
   /** The engine has ended it behind the page's back: it goes on looking as it did. */
   dead = false;
+  wasOpen = false;
   /** It went out while its tab held the lock. */
   inTurn = false;
 
@@ -85,6 +86,7 @@ export class SimSocket implements Client {
     this.page.deliver(() => {
       if (this.readyState !== 0 || this.dead) return;
       this.readyState = 1;
+      this.wasOpen = true;
       this.page.watch.opened(this);
       this.#dispatch({ type: 'open' });
     });
@@ -99,7 +101,7 @@ export class SimSocket implements Client {
 
   ended(code: number, reason: string, wasClean: boolean): void {
     if (this.readyState === 0) this.page.browser.finished(this, false);
-    else if (!wasClean) this.page.browser.dropped(this);
+    else if (!wasClean && this.wasOpen) this.page.browser.dropped(this);
     this.page.deliver(() => {
       if (this.readyState === 3 || this.dead) return;
       this.readyState = 3;

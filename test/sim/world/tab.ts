@@ -120,7 +120,8 @@ export class Tab {
 
   /** Another network: whatever stood is gone without a word. */
   roam(): void {
-    for (const { connection } of this.sockets) if (connection && !connection.over) connection.forget('silent');
+    for (const { connection } of this.sockets)
+      if (connection && !connection.over) connection.forget('silent');
   }
 
   // ── what it sees ──────────────────────────────────────────────────────────────────────────────────────────────────

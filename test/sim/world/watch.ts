@@ -35,11 +35,16 @@ export class Watch {
     const { world } = this.#tab;
     if (world.tracing) world.say(`tab ${this.#tab.index}`, `dials ${socket.url} (socket ${socket.id})`);
     if (this.over) world.violated('left', `tab ${this.#tab.index} dials after the end`);
-    const pending = this.#tab.sockets.filter((one) => one.host === socket.host && one.readyState === 0 && !one.dead);
+    const pending = this.#tab.sockets.filter(
+      (one) => one.host === socket.host && one.readyState === 0 && !one.dead,
+    );
     // Firefox keeps handshakes that nobody wants any more: without locks the next one does not wait for them.
     const kept = world.plan.browser.engine === 'firefox' && !world.plan.browser.locks;
     if (pending.length > 0 && !kept)
-      world.violated('one-handshake', `sockets ${pending[0]!.id} and ${socket.id} both wait for ${socket.host}`);
+      world.violated(
+        'one-handshake',
+        `sockets ${pending[0]!.id} and ${socket.id} both wait for ${socket.host}`,
+      );
     if (world.plan.browser.locks) this.#turn(socket);
     if (this.#free > 0) this.#free -= 1;
     else this.#spend('dial');
@@ -57,9 +62,15 @@ export class Watch {
     if (!socket.inTurn) return;
     const other = world.tabs
       .flatMap(({ sockets }) => sockets)
-      .find((one) => one.inTurn && one.host === socket.host && one.readyState === 0 && !one.dead && one !== socket);
+      .find(
+        (one) =>
+          one.inTurn && one.host === socket.host && one.readyState === 0 && !one.dead && one !== socket,
+      );
     if (other && other.page !== this.#tab)
-      world.violated('one-handshake', `sockets ${other.id} and ${socket.id} of two tabs both wait for ${socket.host}`);
+      world.violated(
+        'one-handshake',
+        `sockets ${other.id} and ${socket.id} of two tabs both wait for ${socket.host}`,
+      );
   }
 
   fetched(): void {
@@ -69,15 +80,23 @@ export class Watch {
   #spend(what: string): void {
     const { world } = this.#tab;
     const { now } = world.clock;
-    this.#tokens = Math.min(this.#burst, this.#tokens + ((now - this.#at) * this.#policy.dialsPerMinute) / 60_000) - 1;
+    this.#tokens =
+      Math.min(this.#burst, this.#tokens + ((now - this.#at) * this.#policy.dialsPerMinute) / 60_000) - 1;
     this.#at = now;
     if (this.#tokens < -UNDER_WAY - 1e-6)
-      world.violated('budget', `tab ${this.#tab.index}: this ${what} is ${-this.#tokens} over the policy's budget`);
+      world.violated(
+        'budget',
+        `tab ${this.#tab.index}: this ${what} is ${-this.#tokens} over the policy's budget`,
+      );
   }
 
   opened(socket: SimSocket): void {
     const { world } = this.#tab;
-    if (world.tracing) world.say(`tab ${this.#tab.index}`, `socket ${socket.id} is open, to node ${socket.connection!.node.name}`);
+    if (world.tracing)
+      world.say(
+        `tab ${this.#tab.index}`,
+        `socket ${socket.id} is open, to node ${socket.connection!.node.name}`,
+      );
     if (this.over) world.violated('left', `tab ${this.#tab.index}: socket ${socket.id} opens after the end`);
   }
 
@@ -93,9 +112,11 @@ export class Watch {
     const locks = world.locks.of(this.#tab);
     if (timers.size) world.violated('left', `tab ${index}: ${timers.size} timers after the end`);
     if (listeners) world.violated('left', `tab ${index}: ${listeners} listeners after the end`);
-    if (open.length) world.violated('left', `tab ${index}: socket ${open[0]!.id} is still there after the end`);
+    if (open.length)
+      world.violated('left', `tab ${index}: socket ${open[0]!.id} is still there after the end`);
     if (locks.length) world.violated('left', `tab ${index}: ${locks.length} locks after the end`);
-    if (disposed !== 1) world.violated('left', `tab ${index}: the environment was given back ${disposed} times`);
+    if (disposed !== 1)
+      world.violated('left', `tab ${index}: the environment was given back ${disposed} times`);
   }
 }
 

@@ -88,7 +88,8 @@ export class World {
       const { tabs, locks, storage } = this.plan.browser;
       // Tabs that share nothing cannot count together.
       const alone = tabs === 1 || (locks && storage);
-      if (leaks >= MAX_LEAKS && alone) this.violated('leaks', `${leaks} connections to ${host} leaked: Firefox dials no more`);
+      if (leaks >= MAX_LEAKS && alone)
+        this.violated('leaks', `${leaks} connections to ${host} leaked: Firefox dials no more`);
     },
   };
 
