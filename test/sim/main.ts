@@ -74,9 +74,7 @@ async function many(file: string, sim: Simulation): Promise<boolean> {
   for (const { seed } of total.violations.slice(0, TOLD)) await tell(sim, sim.generate(seed));
   const gaps = missing(total.seen);
   if (gaps.length === 0) console.log('every transition and every kind of failure was seen');
-  else console.log(`not seen${seeds < COVERS ? ', in so few seeds' : ''}:
-  ${gaps.join('
-  ')}`);
+  else console.log(`not seen${seeds < COVERS ? ', in so few seeds' : ''}:\n  ${gaps.join('\n  ')}`);
   return total.violations.length > 0 || (seeds >= COVERS && total.complete && gaps.length > 0);
 }
 
