@@ -201,7 +201,7 @@ export class FailoverWebSocket extends EventTarget {
       );
     }
     const text = reason === undefined ? '' : String(reason);
-    if (frameBytes(text) > 123) throw syntaxError('close: reason is longer than 123 bytes');
+    if (frameBytes(text) > 123) throw syntaxError('close: reason over 123 bytes');
     if (this.readyState >= CLOSING) return;
     this.#link.close(code ?? 1000, text);
   }

@@ -65,7 +65,21 @@ const KINDS: { readonly [Kind in FailureKind]: true } = {
 };
 
 /** What the machine would do but no world brings about, each with the reason. */
-export const IMPOSSIBLE: Readonly<Record<string, string>> = {};
+const NO_PROVIDER = 'only a provider ends a link, and it is asked by a dial under way';
+const ONCE = 'a link starts once, and nothing came before';
+export const IMPOSSIBLE: Readonly<Record<string, string>> = {
+  'online: end': NO_PROVIDER,
+  'online unproven: end': NO_PROVIDER,
+  'seeking pacing: end': NO_PROVIDER,
+  'seeking offline: end': NO_PROVIDER,
+  'suspect pacing: end': NO_PROVIDER,
+  'suspect offline: end': NO_PROVIDER,
+  'draining pacing: end': NO_PROVIDER,
+  'draining offline: end': NO_PROVIDER,
+  'suspect pacing: start': ONCE,
+  'draining pacing: start': ONCE,
+  'online unproven: drain': 'the notice is a frame, which proves the connection first',
+};
 
 /** Every event that means something in a state, and every kind of failure: what a run has to have come through. */
 export function required(): string[] {

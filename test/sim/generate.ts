@@ -36,10 +36,10 @@ export function generate(seed: number): Plan {
       heartbeat,
       login: protocol === 'plain' && dice.chance(0.4),
       provider: dice.weighted([
-        [80, 'none'],
+        [78, 'none'],
         [10, 'steady'],
         [6, 'moody'],
-        [4, 'ends'],
+        [6, 'ends'],
       ]),
       probe: dice.chance(0.8),
       perConnection: protocol === 'plain' && dice.chance(0.1),
@@ -79,14 +79,21 @@ export function generate(seed: number): Plan {
   } as const satisfies Partial<Plan>;
   const at = (until: number) => Math.round(dice.random() * until);
   const steps: Step[] = [];
+  let begins = 0;
   for (let left = dice.int(1, 9); left > 0; left--) {
-    const begins = at(faultsUntil);
+    // What goes wrong often does so together.
+    begins = dice.chance(0.3) ? Math.min(begins + dice.int(0, 600), faultsUntil) : at(faultsUntil);
     for (const { after, ...fault } of faults(dice, nodes, tabs))
       steps.push({ at: Math.min(begins + after, faultsUntil), ...fault } as Step);
   }
   for (let tab = 0; tab < tabs; tab++)
     for (let left = dice.int(4, 14); left > 0; left--)
       steps.push({ at: dice.chance(0.3) ? 0 : at(faultsUntil), ...work(dice, protocol, tab) } as Step);
+  // Now and then an app ends in the midst of it.
+  if (dice.chance(0.08)) {
+    const after = (steps[dice.int(0, steps.length - 1)]?.at ?? 0) + dice.int(0, 500);
+    steps.push({ at: Math.min(after, faultsUntil), do: 'close', tab: dice.int(0, tabs - 1) });
+  }
   if (plan.link.login || protocol === 'ddp')
     if (dice.chance(0.1)) steps.push({ at: at(faultsUntil), do: 'revoke' });
   steps.sort((a, b) => a.at - b.at);

@@ -20,9 +20,10 @@ export class Locks {
     this.#world = world;
   }
 
-  /** Held or waited for, by this tab. */
-  of(tab: Tab): readonly Pick<Waiter, 'granted' | 'since'>[] {
-    return [...this.#queues.values()].flat().filter((waiter) => waiter.tab === tab);
+  /** Held or waited for, by this tab; of one host, or of all. */
+  of(tab: Tab, host = ''): readonly Pick<Waiter, 'granted' | 'since'>[] {
+    const queues = [...this.#queues].filter(([name]) => name.endsWith(host));
+    return queues.flatMap(([, queue]) => queue).filter((waiter) => waiter.tab === tab);
   }
 
   /** As `navigator.locks` of this tab. */

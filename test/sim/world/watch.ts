@@ -54,7 +54,7 @@ export class Watch {
   #turn(socket: SimSocket): void {
     const { world } = this.#tab;
     const { now } = world.clock;
-    const mine = world.locks.of(this.#tab);
+    const mine = world.locks.of(this.#tab, socket.host);
     socket.inTurn = mine.some(({ granted }) => granted);
     const waited = mine.some(({ since }) => now - since >= this.#policy.deadlineCapMs - 1);
     if (!socket.inTurn && !waited)
