@@ -84,11 +84,11 @@ export function generate(seed: number): Plan {
     // What goes wrong often does so together.
     begins = dice.chance(0.3) ? Math.min(begins + dice.int(0, 600), faultsUntil) : at(faultsUntil);
     for (const { after, ...fault } of faults(dice, nodes, tabs))
-      steps.push({ at: Math.min(begins + after, faultsUntil), ...fault } as Step);
+      steps.push({ at: Math.min(begins + after, faultsUntil), ...fault });
   }
   for (let tab = 0; tab < tabs; tab++)
     for (let left = dice.int(4, 14); left > 0; left--)
-      steps.push({ at: dice.chance(0.3) ? 0 : at(faultsUntil), ...work(dice, protocol, tab) } as Step);
+      steps.push({ at: dice.chance(0.3) ? 0 : at(faultsUntil), ...work(dice, protocol, tab) });
   // Now and then an app ends in the midst of it.
   if (dice.chance(0.08)) {
     const after = (steps[dice.int(0, steps.length - 1)]?.at ?? 0) + dice.int(0, 500);

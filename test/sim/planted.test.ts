@@ -24,7 +24,7 @@ const FOUND_BY: Record<string, string> = {
 
 test.each(Object.keys(FOUND_BY).map((name, i) => ({ name, i })))('$name', async ({ name, i }) => {
   const file = join(folder, `planted-${i}.mjs`);
-  await bundle(file, PLANTED[name]!);
+  await bundle(file, PLANTED[name]);
   const { violations } = await playAll(file, { from: 1, to: 2_001 }, { stopAfter: 1 });
   const found = violations[0];
   expect(found?.violation.rule).toBe(FOUND_BY[name]);

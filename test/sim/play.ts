@@ -58,7 +58,7 @@ export function play(plan: Plan, tracing = false): Outcome {
   return { violation: world.violation, lines: world.lines, ms: world.clock.now };
 }
 
-export const told = ({ at, do: what, ...rest }: Step): string =>
+export const told = ({ at: _, do: what, ...rest }: Step): string =>
   [
     what,
     ...Object.entries(rest).map(

@@ -41,7 +41,7 @@ export class DdpPage extends Page {
   }
 
   start(): void {
-    this.ddp = new DDPClient(this.url() as string, {
+    this.ddp = new DDPClient(this.url(), {
       ...this.options(),
       quiescenceTimeoutMs: QUIESCENCE_MS,
     });
@@ -80,6 +80,9 @@ export class DdpPage extends Page {
         break;
       case 'close':
         this.close();
+        break;
+      default:
+      // Of the other protocol, or the server's.
     }
   }
 

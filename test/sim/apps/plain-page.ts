@@ -78,6 +78,9 @@ export class PlainPage extends Page {
         break;
       case 'close':
         this.close();
+        break;
+      default:
+      // Of the other protocol, or the server's.
     }
   }
 

@@ -20,7 +20,7 @@ export const outsideMicrotasks = <T>(run: () => T): Promise<T> =>
       try {
         resolve(run());
       } catch (error) {
-        reject(error as Error);
+        reject(error);
       }
     });
   });
