@@ -20,6 +20,7 @@ const target = 'es2022';
 const input = {
   index: 'src/index.ts',
   ddp: 'src/ddp/index.ts',
+  meteor: 'src/meteor/index.ts',
   sockjs: 'src/sockjs/index.ts',
   server: 'src/server/index.ts',
 };

@@ -5,6 +5,7 @@
  *     client ── balancer ─┬─ gateway a ── node a ─┬─ store (or Redis)
  *                         └─ gateway b ── node b ─┘
  */
+import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import { ControlRoom } from './control-room/server.ts';
 import type { BalancerNode, BalancerOptions } from './net/balancer.ts';
@@ -154,7 +155,8 @@ class DemoCluster implements Cluster {
       blackhole: (id, on) => balancer.call('blackhole', { id, on }),
       admit: (id) => balancer.call('admit', id),
     };
-    const appOptions = { root: projectRoot, controlUrl: this.controlUrl, store };
+    const accountsKey = randomBytes(32).toString('hex');
+    const appOptions = { root: projectRoot, controlUrl: this.controlUrl, accountsKey, store };
     await allDone(
       nodeIds.map(async (id) => {
         const node = await ClusterNode.start(id, appOptions, { gatewayTimeoutMs, quiet }, network, () =>

@@ -1,5 +1,6 @@
 /** The server's side of DDP, as Meteor 2 and 3 speak it. */
 import { randomUUID } from 'node:crypto';
+import type { Accounts, User } from './accounts.ts';
 import { ClientView } from './ddp-view.ts';
 import { MethodError, methods } from './methods.ts';
 import { publications } from './publications.ts';
@@ -15,6 +16,7 @@ export interface Peer {
 export interface DdpContext {
   store: Store;
   nodeId: string;
+  accounts: Accounts;
   /** Tells a client of this library which node it is on, now that it is connected. Others ignore it. */
   greet(peer: Peer): void;
   /** Silence after which the server pings, and after which it then drops the client, in ms. Meteor's are 15 s each. */
@@ -22,6 +24,9 @@ export interface DdpContext {
 }
 
 const versions = ['1', 'pre2', 'pre1'];
+
+/** No id that a client gives: a publication that nobody subscribes to. */
+const ownAccount = '(own account)';
 
 interface Message {
   msg: string;
@@ -40,6 +45,7 @@ export class DdpSession {
   readonly #view: ClientView;
   /** Running publications, and what ends each. */
   readonly #subs = new Map<string, () => void>();
+  #user: User | undefined;
   /** Messages of one session are handled in order, each after the one before it is done. */
   #turn: Promise<void> = Promise.resolve();
   #connected = false;
@@ -132,7 +138,7 @@ export class DdpSession {
     try {
       const publish = publications.get(name);
       if (publish === undefined) throw new MethodError(404, `Subscription '${name}' not found`);
-      this.#subs.set(id, publish(id, this.#view, this.#context.store, params ?? []));
+      this.#subs.set(id, publish(id, this.#view, this.#context, params ?? []));
       this.#send({ msg: 'ready', subs: [id] });
     } catch (error) {
       this.#view.drop(id);
@@ -157,13 +163,22 @@ export class DdpSession {
     try {
       const method = methods.get(name);
       if (method === undefined) throw new MethodError(404, `Method '${name}' not found`);
-      const result = await method(this.#context, ...(params ?? []));
+      const setUser = (user: User | undefined): void => this.#setUser(user);
+      const result = await method({ ...this.#context, user: this.#user, setUser }, ...(params ?? []));
       this.#send({ msg: 'result', id, ...(result !== undefined && { result }) });
     } catch (error) {
       this.#send({ msg: 'result', id, error: asMethodError(error).toWire() });
     }
     // A method resolves when the feed has shown its changes, so they were sent before this.
     this.#send({ msg: 'updated', methods: [id] });
+  }
+
+  /** Whoever is logged in is shown their own account, as Meteor's null publication does. */
+  #setUser(user: User | undefined): void {
+    if (user?.id === this.#user?.id) return;
+    this.#user = user;
+    this.#view.drop(ownAccount);
+    if (user !== undefined) this.#view.added(ownAccount, 'users', user.id, { username: user.username });
   }
 
   #error(reason: string, offendingMessage: unknown): void {

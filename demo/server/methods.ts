@@ -1,3 +1,4 @@
+import type { Accounts, User } from './accounts.ts';
 import type { Store } from './store-api.ts';
 
 /** An error a method or publication answers with: Meteor.Error. */
@@ -24,6 +25,10 @@ export class MethodError extends Error {
 export interface MethodContext {
   store: Store;
   nodeId: string;
+  accounts: Accounts;
+  /** Of the session that calls. */
+  readonly user: User | undefined;
+  setUser(user: User | undefined): void;
 }
 
 type Method = (context: MethodContext, ...params: unknown[]) => unknown;
@@ -58,6 +63,16 @@ export const methods: ReadonlyMap<string, Method> = new Map<string, Method>([
     },
   ],
   ['whoami', ({ nodeId }) => nodeId],
+  [
+    'login',
+    ({ accounts, setUser }, credentials) => {
+      const { user, result } = accounts.login(credentials);
+      setUser(user);
+      return result;
+    },
+  ],
+  ['logout', ({ setUser }) => setUser(undefined)],
+  ['username', ({ user }) => user?.username],
 ]);
 
 const delay = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

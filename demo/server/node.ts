@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { drain, type Drain } from '../../src/server/index.ts';
 import { listen } from '../net/ports.ts';
+import { Accounts } from './accounts.ts';
 import { serveParent } from './child.ts';
 import { Sockets } from './sockets.ts';
 import { requestPath, sendText, serveFile } from './static.ts';
@@ -19,6 +20,8 @@ export interface NodeOptions {
   root: string;
   /** Of the control room; pages report to it. */
   controlUrl: string;
+  /** Signs login tokens; the same on all nodes. */
+  accountsKey: string;
   /** Where the shared state is. */
   store: { port: number } | { redisUrl: string };
   /** When it is drained: how long clients may stay, and over how long they should spread their moves, in ms. */
@@ -86,7 +89,7 @@ serveParent({
             console.error('the store is gone');
             process.exit(1);
           });
-    const sockets = new Sockets({ store, nodeId: options.id });
+    const sockets = new Sockets({ store, nodeId: options.id, accounts: new Accounts(options.accountsKey) });
     // By hand only: on SIGTERM it stops as a process without a plan.
     const leaving = drain(server, { ...options.drain, clients: sockets.peers, signals: [] });
     node = { options, store, sockets, leaving };

@@ -1,16 +1,21 @@
 import type { ClientView } from './ddp-view.ts';
-import { bad } from './methods.ts';
-import { listed, type Store, type Todo } from './store-api.ts';
+import { bad, type MethodContext } from './methods.ts';
+import { listed, type Todo } from './store-api.ts';
 
 /** Sends its documents to the view, then keeps them current. Throws a `MethodError` to refuse. Returns what ends it. */
-type Publication = (sub: string, view: ClientView, store: Store, params: readonly unknown[]) => () => void;
+type Publication = (
+  sub: string,
+  view: ClientView,
+  context: Pick<MethodContext, 'store' | 'nodeId'>,
+  params: readonly unknown[],
+) => () => void;
 
 const fieldsOf = ({ text, done, createdAt }: Todo): Record<string, unknown> => ({ text, done, createdAt });
 
 export const publications: ReadonlyMap<string, Publication> = new Map<string, Publication>([
   [
     'todos',
-    (sub, view, store) => {
+    (sub, view, { store }) => {
       for (const [id, todo] of listed(store.todos)) view.added(sub, 'todos', id, fieldsOf(todo));
       return store.onChange(({ id, todo }) => {
         if (todo) view.added(sub, 'todos', id, fieldsOf(todo));
@@ -25,6 +30,14 @@ export const publications: ReadonlyMap<string, Publication> = new Map<string, Pu
         throw bad('n', 'an integer from 0 to 10000', n);
       }
       for (let i = 0; i < n; i++) view.added(sub, 'numbers', String(i), { n: i });
+      return () => {};
+    },
+  ],
+  [
+    // Which node serves its client, as data: it changes with a failover and with nothing else.
+    'node',
+    (sub, view, { nodeId }) => {
+      view.added(sub, 'nodes', 'mine', { name: nodeId });
       return () => {};
     },
   ],

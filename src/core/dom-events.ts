@@ -12,12 +12,10 @@ export interface CloseDetail {
   readonly wasClean: boolean;
 }
 
-export function closeEvent({ code, reason, wasClean }: CloseDetail): Event {
-  const detail = { code, reason, wasClean };
-  return typeof CloseEvent === 'function'
+export const closeEvent = (detail: CloseDetail): Event =>
+  typeof CloseEvent === 'function'
     ? new CloseEvent('close', detail)
     : Object.assign(new Event('close'), detail);
-}
 
 /** A dispatched event cannot be dispatched again, so the app gets a copy. */
 export const messageEvent = ({ data, origin }: MessageEvent): MessageEvent =>

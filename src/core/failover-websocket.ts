@@ -1,4 +1,5 @@
 import EventEmitter from 'eventemitter3';
+import { emitTo } from './emit.ts';
 import { isolate } from './env.ts';
 import { FailoverError, show } from './errors.ts';
 import type { FailoverEvents, Stats, Status } from './events.ts';
@@ -193,17 +194,17 @@ export class FailoverWebSocket extends EventTarget {
    * Ends the link for good. `close` is dispatched once, when the peer has answered or after 1 s.
    * @throws InvalidAccessError (DOMException) for a code other than 1000 or 3000–4999, SyntaxError for a reason over 123 bytes
    */
-  close(code?: number, reason?: string): void {
-    if (code !== undefined && code !== 1000 && !(code >= 3000 && code <= 4999)) {
+  close(code = 1000, reason = ''): void {
+    if (code !== 1000 && !(code >= 3000 && code <= 4999)) {
       throw new DOMException(
         `close: code ${show(code)}, expected 1000 or 3000 to 4999`,
         'InvalidAccessError',
       );
     }
-    const text = reason === undefined ? '' : String(reason);
+    const text = String(reason);
     if (frameBytes(text) > 123) throw syntaxError('close: reason over 123 bytes');
     if (this.readyState >= CLOSING) return;
-    this.#link.close(code ?? 1000, text);
+    this.#link.close(code, text);
   }
 
   /** Dials at once, cutting any wait short. An open connection stays in use until the new one is up. */
@@ -318,14 +319,10 @@ export class FailoverWebSocket extends EventTarget {
     this.#emit('status', status);
   }
 
-  /** As eventemitter3 emits, except that a listener that throws does not keep the event from those after it. */
   #emit<E extends keyof FailoverEvents>(event: E, ...args: FailoverEvents[E]): void {
     const { env, log } = this.#options;
     isolate(env, () => log?.(LEVELS[event] ?? 'info', event, args[0]));
-    for (const listener of this.#emitter.listeners(event)) {
-      this.#emitter.off(event, listener, undefined, true); // if it was registered by `once`
-      isolate(env, () => (listener as Listener<E>)(...args));
-    }
+    emitTo(this.#emitter as unknown as EventEmitter, env, event, args);
   }
 }
 

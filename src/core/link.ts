@@ -450,7 +450,7 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
   function retire(): void {
     if (!current) return;
     lastHeardAt = current.heardAt;
-    if (story) story.unconfirmedSends += current.sent - current.confirmed;
+    if (story) story.unconfirmedSends += options.layer?.unconfirmed?.() ?? current.sent - current.confirmed;
     current.detach();
     current = undefined;
   }

@@ -1,3 +1,14 @@
+import {
+  between,
+  check,
+  checkFields,
+  isBoolean,
+  isFunction,
+  isObject,
+  oneOf,
+  rule,
+  type Rules,
+} from './check.ts';
 import { browserEnv, type Env } from './env.ts';
 import { badOption } from './errors.ts';
 import type { FailureKind } from './failure.ts';
@@ -127,6 +138,11 @@ export interface Layer {
   replayed(): Promise<number>;
   /** Another connection takes over from one that still works; `open` follows. */
   leave(): Leaving;
+  /**
+   * Asked when the current connection is given up: how much of what was sent on it may or may not have arrived, and is not sent again.
+   * @default the frames that no later ping has confirmed
+   */
+  unconfirmed?(): number;
 }
 
 /** What the layer makes of a connection that is being left. */
@@ -157,97 +173,109 @@ export interface ResolvedOptions {
   readonly env: Env;
 }
 
+/** What is checked elsewhere. */
+const any = rule('', () => true);
+const isFrame = rule('a frame', (value) => value != null);
+
+const RULES: Rules = {
+  policy: any,
+  heartbeat: any,
+  hedge: isBoolean,
+  probe: any,
+  queue: any,
+  handshake: isFunction,
+  identify: isFunction,
+  serverNotices: isBoolean,
+  allowedOrigins: rule(
+    'a list of origins',
+    (value) => Array.isArray(value) && value.every((origin) => URL.canParse(origin as string)),
+  ),
+  standby: oneOf('off', 'warm'),
+  events: oneOf('link', 'per-connection'),
+  log: isFunction,
+  layer: any,
+  env: isObject,
+};
+const HEARTBEAT: Rules = {
+  message: isFrame,
+  isReply: isFunction,
+  required: isBoolean,
+  expectEveryMs: between(50, 86_400_000),
+};
+const PROBE: Rules = {
+  url: rule('a URL', (value) => URL.canParse(value as string, 'http://x')),
+  crossOrigin: isBoolean,
+  timeoutMs: between(50, 60_000),
+};
+const QUEUE: Rules = {
+  maxBytes: between(0, Infinity),
+  maxMessages: between(0, Infinity),
+  overflow: oneOf('throw', 'drop-oldest'),
+};
+
 /**
  * Checks every option once and fills in the defaults.
+ * @param own further options, those of the protocol above
  * @throws RangeError naming the option and the value
  */
-export function resolveOptions(options: FailoverOptions = {}): ResolvedOptions {
-  const given = check('options', options, isObject);
-  const { heartbeat = false, probe = {}, queue = {}, events = 'link' } = given;
-  if (heartbeat !== false) {
-    check('heartbeat', heartbeat, isObject);
-    if ('expectEveryMs' in heartbeat) {
-      check('heartbeat.expectEveryMs', heartbeat.expectEveryMs, between(50, 86_400_000));
-    } else {
-      check('heartbeat.message', heartbeat.message, (value) => value != null, 'a frame');
-      check('heartbeat.isReply', heartbeat.isReply, isFunction);
-    }
-  }
-  check('queue', queue, isObject);
-  const { maxBytes = 1_048_576, maxMessages = 1_000, overflow = 'throw' } = queue;
-  const { handshake, identify, hedge = true, serverNotices = false, standby = 'off' } = given;
-  const { log, layer, allowedOrigins = [] } = given;
-  check('standby', standby, oneOf('off', 'warm'));
-  check('allowedOrigins', allowedOrigins, isOrigins);
+export function resolveOptions(options: FailoverOptions = {}, own?: Rules): ResolvedOptions {
+  const {
+    policy,
+    heartbeat = false,
+    hedge = true,
+    probe = {},
+    queue = {},
+    handshake,
+    identify,
+    serverNotices = false,
+    allowedOrigins = [],
+    standby = 'off',
+    events = 'link',
+    log,
+    layer,
+    env,
+  } = checkFields(options, { ...RULES, ...own });
+  if (heartbeat !== false && !('expectEveryMs' in checkFields(heartbeat, HEARTBEAT, 'heartbeat')))
+    check('heartbeat.message', (heartbeat as { message?: unknown }).message, isFrame);
+  const {
+    maxBytes = 1_048_576,
+    maxMessages = 1_000,
+    overflow = 'throw',
+  } = checkFields(queue, QUEUE, 'queue');
   if (standby === 'warm' && !identify && !serverNotices)
     throw badOption('identify', identify, 'a function: standby needs it');
-  const resolved: ResolvedOptions = {
-    policy: resolvePolicy(given.policy),
+  return {
+    policy: resolvePolicy(policy),
     heartbeat,
-    hedge: check('hedge', hedge, isBoolean),
+    hedge,
     probe: probe !== false && {
-      url: check('probe.url', check('probe', probe, isObject).url, isUrl),
-      crossOrigin: check('probe.crossOrigin', probe.crossOrigin ?? false, isBoolean),
-      timeoutMs: check('probe.timeoutMs', probe.timeoutMs ?? 3_000, between(50, 60_000)),
+      url: checkFields(probe, PROBE, 'probe').url,
+      crossOrigin: probe.crossOrigin ?? false,
+      timeoutMs: probe.timeoutMs ?? 3_000,
     },
-    queue: {
-      maxBytes: check('queue.maxBytes', maxBytes, between(0, Infinity)),
-      maxMessages: check('queue.maxMessages', maxMessages, between(0, Infinity)),
-      overflow: check('queue.overflow', overflow, oneOf('throw', 'drop-oldest')),
-    },
-    handshake: check('handshake', handshake, isFunction),
-    identify: check('identify', identify, isFunction),
-    log: check('log', log, isFunction),
+    queue: { maxBytes, maxMessages, overflow },
+    handshake,
+    identify,
+    log,
     layer,
     standby: standby === 'warm',
     allowedOrigins: allowedOrigins.map((origin) => new URL(origin).origin.replace(/^http/, 'ws')),
-    serverNotices: check('serverNotices', serverNotices, isBoolean),
-    events: check('events', events, oneOf('link', 'per-connection')),
-    env: { ...browserEnv(), ...check('env', given.env ?? {}, isObject) },
+    serverNotices,
+    events,
+    env: { ...browserEnv(), ...env },
   };
-  for (const name of Object.keys(given)) check('options', name, oneOf(...Object.keys(resolved)));
-  return resolved;
 }
 
 function resolvePolicy(policy: FailoverOptions['policy'] = 'balanced'): Readonly<ReconnectPolicy> {
   const { preset = 'balanced', ...own } =
     typeof policy === 'string' ? { preset: policy } : check('policy', policy, isObject);
   const result: ReconnectPolicy = { ...POLICIES[check('policy', preset, oneOf(...Object.keys(POLICIES)))] };
-  const names = oneOf(...Object.keys(result));
-  for (const [name, value] of Object.entries(own) as [keyof ReconnectPolicy, number | undefined][]) {
-    check('policy', name, names);
-    if (value !== undefined) result[name] = check(`policy.${name}`, value, between(...policyLimits(name)));
-  }
+  const rules = Object.keys(result).map((name) => [name, between(...policyLimits(name))] as const);
+  checkFields(own, Object.fromEntries(rules), 'policy');
+  for (const [name, value] of Object.entries(own) as [keyof ReconnectPolicy, number | undefined][])
+    result[name] = value ?? result[name];
   for (const of of ['deadline', 'reply'] as const) {
     check(`policy.${of}FloorMs`, result[`${of}FloorMs`], between(0, result[`${of}CapMs`]));
   }
   return Object.freeze(result);
 }
-
-/** Does the value hold? `wants` says in words what would. */
-interface Rule {
-  (value: unknown): boolean;
-  readonly wants?: string;
-}
-
-function check<T>(option: string, value: T, rule: Rule, wants = rule.wants): T {
-  if (rule(value)) return value;
-  throw badOption(option, value, wants!);
-}
-
-const rule = (wants: string, holds: (value: unknown) => boolean): Rule => Object.assign(holds, { wants });
-const isObject = rule('an object', (value) => typeof value === 'object' && value !== null);
-const isBoolean = rule('true or false', (value) => typeof value === 'boolean');
-const isFunction = rule('a function', (value) => value === undefined || typeof value === 'function');
-const isOrigins = rule(
-  'a list of origins',
-  (value) => Array.isArray(value) && value.every((origin) => URL.canParse(origin as string)),
-);
-const isUrl = rule('a URL', (value) => value === undefined || URL.canParse(value as string, 'http://x'));
-const oneOf = (...values: string[]): Rule =>
-  rule(values.join(', '), (value) => values.includes(value as string));
-const between = (min: number, max: number): Rule =>
-  rule(
-    `a number from ${min} to ${max}`,
-    (value) => typeof value === 'number' && value >= min && value <= max,
-  );

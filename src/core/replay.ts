@@ -55,7 +55,6 @@ export function createQueue(
     },
     push(frame) {
       const size = frameBytes(frame);
-      const before = [frames.length, bytes] as const;
       const fits = () => frames.length < maxMessages && bytes + size <= maxBytes;
       if (!fits() && (overflow === 'throw' || size > maxBytes || maxMessages < 1)) {
         overflowed(1, size);
@@ -64,11 +63,14 @@ export function createQueue(
           `send: ${size} bytes refused, ${frames.length}/${maxMessages} messages, ${bytes}/${maxBytes} bytes wait`,
         );
       }
+      const messages = frames.length;
+      const before = bytes;
       while (!fits()) remove(1);
-      const dropped = [before[0] - frames.length, before[1] - bytes] as const;
+      const dropped = messages - frames.length;
+      const freed = before - bytes;
       frames.push({ frame: copyFrame(frame), size });
       bytes += size;
-      if (dropped[0]) overflowed(...dropped);
+      if (dropped) overflowed(dropped, freed);
     },
     flush(send) {
       let sent = 0;

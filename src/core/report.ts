@@ -76,6 +76,6 @@ export interface FailoverReport {
   readonly replayed: number;
   /** Sends that had waited and were sent on the new connection. */
   readonly queuedFlushed: number;
-  /** Frames handed to the old socket of which nobody knows whether they arrived. */
+  /** Frames handed to the old socket of which nobody knows whether they arrived. For DDP: calls that reject with `unconfirmed`. */
   readonly unconfirmedSends: number;
 }

@@ -130,7 +130,7 @@ export function createTarget(
 }
 
 function listOf(urls: string | URL | readonly string[]): readonly (string | URL)[] {
-  const list = Array.isArray(urls) ? (urls as readonly string[]) : [urls as string | URL];
+  const list = [urls].flat() as readonly (string | URL)[];
   if (list.length === 0) throw syntaxError('url: an empty list');
   return list;
 }
@@ -149,7 +149,7 @@ function parseUrl(text: string, given: unknown, base: string | undefined): URL {
 
 /** RFC 6455 4.1: tokens of RFC 2616, each once. */
 function checkProtocols(protocols: unknown): void {
-  const list: unknown[] = protocols === undefined ? [] : Array.isArray(protocols) ? protocols : [protocols];
+  const list: unknown[] = protocols === undefined ? [] : [protocols].flat();
   list.forEach((protocol, i) => {
     if (
       typeof protocol !== 'string' ||

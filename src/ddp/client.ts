@@ -1,4 +1,7 @@
-import type { FailoverEvents, Status } from '../core/events.ts';
+import EventEmitter from 'eventemitter3';
+import { check, isFunction, isString } from '../core/check.ts';
+import { emitTo } from '../core/emit.ts';
+import type { Status } from '../core/events.ts';
 import { FailoverWebSocket } from '../core/failover-websocket.ts';
 import type { FailoverOptions, UrlSource } from '../core/options.ts';
 import type { Collection } from './collections.ts';
@@ -6,7 +9,7 @@ import type { DDPEvents, DDPStats } from './events.ts';
 import type { ApplyOptions } from './methods.ts';
 import type { DDPOptions } from './options.ts';
 import { passwordCredentials, type UserSelector } from './password.ts';
-import { Session, type DdpLink } from './session.ts';
+import { createSession, type DdpLink, type Session } from './session.ts';
 import type { Subscription } from './subscriptions.ts';
 
 type Listener<E extends keyof DDPEvents> = (...args: DDPEvents[E]) => void;
@@ -30,11 +33,8 @@ export class DDPClient<Link extends DdpLink = FailoverWebSocket> {
   /** The link below: its `status`, `stats()` and events are this client's too. */
   readonly link: Link;
   readonly #session: Session<Link>;
-  /** Listeners of the events that are not the link's alone; the value says whether it listens once. */
-  readonly #listeners: { readonly [event: string]: Map<unknown, boolean> | undefined } = {
-    error: new Map(),
-    warning: new Map(),
-  };
+  /** Of the events that are not the link's alone. */
+  readonly #emitter = new EventEmitter();
 
   /**
    * @param url as for FailoverWebSocket: the address of the server's `/websocket`
@@ -46,9 +46,9 @@ export class DDPClient<Link extends DdpLink = FailoverWebSocket> {
     connect: (url: UrlSource, options: FailoverOptions) => Link = (url, options) =>
       new FailoverWebSocket(url, undefined, options) as DdpLink as Link,
   ) {
-    this.#session = new Session<Link>(
+    this.#session = createSession<Link>(
       options,
-      (event, arg) => this.#emit(event, arg),
+      (event, arg) => emitTo(this.#emitter, this.#session.env, event, [arg]),
       (options) => connect(url, options),
     );
     this.link = this.#session.link;
@@ -72,7 +72,7 @@ export class DDPClient<Link extends DdpLink = FailoverWebSocket> {
    * @throws RangeError or TypeError if a parameter cannot be put into EJSON, and whatever such a function throws
    */
   subscribe(name: string, ...params: unknown[]): Subscription {
-    return this.#session.subscriptions.add(name, params);
+    return this.#session.subscribe(name, params);
   }
 
   /**
@@ -85,12 +85,12 @@ export class DDPClient<Link extends DdpLink = FailoverWebSocket> {
 
   /** As `call`, with options. A bad option rejects with a RangeError. */
   apply<T = unknown>(method: string, params: readonly unknown[] = [], options?: ApplyOptions): Promise<T> {
-    return this.#session.methods.apply(method, params, options) as Promise<T>;
+    return this.#session.apply(method, params, options) as Promise<T>;
   }
 
   /** The documents of a collection, as far as they are published to this client. The same object for the same name. */
   collection<T = Record<string, unknown>>(name: string): Collection<T> {
-    return this.#session.store.collection(name) as unknown as Collection<T>;
+    return this.#session.collection(check('name', name, isString)) as unknown as Collection<T>;
   }
 
   /**
@@ -109,7 +109,7 @@ export class DDPClient<Link extends DdpLink = FailoverWebSocket> {
 
   /** The id of the user who is logged in; undefined if nobody is, or the server does not say it. */
   get userId(): string | undefined {
-    return this.#session.userId;
+    return this.#session.userId();
   }
 
   /** Logs out and forgets the token. */
@@ -122,6 +122,7 @@ export class DDPClient<Link extends DdpLink = FailoverWebSocket> {
    * It must be synchronous. Returns the way to remove it.
    */
   onReconnect(hook: () => void): () => void {
+    check('hook', hook, isFunction);
     const entry = () => hook();
     this.#session.hooks.add(entry);
     return () => void this.#session.hooks.delete(entry);
@@ -129,17 +130,17 @@ export class DDPClient<Link extends DdpLink = FailoverWebSocket> {
 
   /** Listens to an event. A listener that throws harms no other. */
   on<E extends keyof DDPEvents>(event: E, listener: Listener<E>): this {
-    return this.#listen(event, listener, false);
+    this.#of(event).on(event, listener as never);
+    return this;
   }
 
   once<E extends keyof DDPEvents>(event: E, listener: Listener<E>): this {
-    return this.#listen(event, listener, true);
+    this.#of(event).once(event, listener as never);
+    return this;
   }
 
   off<E extends keyof DDPEvents>(event: E, listener: Listener<E>): this {
-    const own = this.#listeners[event];
-    if (own) own.delete(listener);
-    else this.link.off(event as keyof FailoverEvents, listener as never);
+    this.#of(event).off(event, listener as never);
     return this;
   }
 
@@ -154,18 +155,8 @@ export class DDPClient<Link extends DdpLink = FailoverWebSocket> {
     this.#session.end();
   }
 
-  #listen<E extends keyof DDPEvents>(event: E, listener: Listener<E>, once: boolean): this {
-    const own = this.#listeners[event];
-    if (own) own.set(listener, once);
-    else this.link[once ? 'once' : 'on'](event as keyof FailoverEvents, listener as never);
-    return this;
-  }
-
-  #emit<E extends 'error' | 'warning'>(event: E, arg: DDPEvents[E][0]): void {
-    const listeners = this.#listeners[event]!;
-    for (const [listener, once] of [...listeners]) {
-      if (once) listeners.delete(listener);
-      this.#session.guard(() => (listener as (arg: unknown) => void)(arg));
-    }
+  /** Who tells an event. */
+  #of(event: string): EventEmitter {
+    return /^(error|warning)$/.test(event) ? this.#emitter : (this.link as unknown as EventEmitter);
   }
 }

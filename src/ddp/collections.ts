@@ -1,9 +1,13 @@
-import { badOption } from '../core/errors.ts';
+import { check, isFunction, isObject, rule } from '../core/check.ts';
 import { same, toJson } from './ejson.ts';
 import type { DataMessage, DocumentId } from './messages.ts';
 
-/** A document as the app sees it: frozen, all the way down (except dates and binary data, which cannot be, and values of the app's own types). */
-export type Document<T> = Readonly<T> & { readonly _id: string };
+/**
+ * A document as the app sees it: frozen, all the way down (except dates and binary data, which cannot be, and values of the app's own types).
+ * Its `_id` is a text, a number or a boolean, unless `T` says which: `{ _id: string; … }`.
+ */
+export type Document<T> = Readonly<T> &
+  (T extends { readonly _id: unknown } ? unknown : { readonly _id: DocumentId });
 
 export interface Observer<T> {
   added?(doc: Document<T>): void;
@@ -51,136 +55,105 @@ type Run = (events: readonly (() => void)[]) => void;
 /** Filters that are objects are known again by their text: the latest of them. */
 const KEPT_FILTERS = 1_000;
 
-class Documents implements Collection<Record<string, unknown>> {
-  readonly #guard: Guard;
-  readonly #run: Run;
-  readonly #docs: Docs = new Map();
-  /** What the new connection has said so far, while that is held back. */
-  #shadow: Docs | undefined;
-  /** The server gives documents their places. */
-  #ordered = false;
-  /** Visible documents which the current connection has not confirmed. */
-  readonly #stale = new Set<DocumentId>();
-  readonly #observers = new Set<{ readonly observer: Observer<Record<string, unknown>> }>();
-  #all: Snapshot | undefined;
-  readonly #found = new Map<string, Snapshot>();
-  readonly #foundBy = new WeakMap<object, Snapshot>();
-  readonly #listeners = new Set<() => void>();
-  /** There will be no more. */
-  over = false;
+const isObserver = rule('functions added, changed, removed or moved', (observer) => {
+  const given = ['added', 'changed', 'removed', 'moved']
+    .map((kind) => (Object(observer) as Record<string, unknown>)[kind])
+    .filter((one) => one !== undefined);
+  return given.length > 0 && given.every(isFunction);
+});
 
-  constructor(
-    readonly name: string,
-    guard: Guard,
-    run: Run,
-  ) {
-    this.#guard = guard;
-    this.#run = run;
-  }
-
-  get size(): number {
-    return this.#docs.size;
-  }
-
-  get(id: DocumentId): Doc | undefined {
-    return this.#docs.get(id);
-  }
-
-  find(filter?: Filter<Record<string, unknown>>): Snapshot {
-    this.#all ??= Object.freeze([...this.#docs.values()]);
-    if (!filter) return this.#all;
-    if (typeof filter === 'function') {
-      // It may look at more than the document, so it is always asked; only the identity is kept.
-      return lastOr(
-        this.#foundBy,
-        filter,
-        this.#all.filter((doc) => filter(doc)),
-      );
-    }
-    if (typeof filter !== 'object') throw badOption('filter', filter, 'a function or an object');
-    const wanted = Object.entries(filter).sort();
-    const text = JSON.stringify(
-      wanted.map(([field, value]) => (value === undefined ? field : [field, toJson(value)])),
-    );
-    if (this.#found.size >= KEPT_FILTERS && !this.#found.has(text)) this.#found.clear();
-    return lastOr(
-      this.#found,
-      text,
-      this.#all.filter((doc) => wanted.every(([field, value]) => same(doc[field], value))),
-    );
-  }
-
-  observe(observer: Observer<Record<string, unknown>>): { stop(): void } {
-    const entry = { observer };
-    this.#observers.add(entry);
-    this.#run(
-      this.find().map((doc) => () => {
-        if (this.#observers.has(entry)) this.#guard(() => observer.added?.(doc));
-      }),
-    );
-    return { stop: () => void this.#observers.delete(entry) };
-  }
-
-  subscribe(listener: (docs: Snapshot) => void): () => void {
-    let told: Snapshot | undefined;
-    const tell = () => {
-      const docs = this.find();
-      if (docs === told) return;
-      told = docs;
-      this.#guard(() => listener(docs));
-    };
-    this.#listeners.add(tell);
-    tell();
-    return () => void this.#listeners.delete(tell);
-  }
-
-  [Symbol.asyncIterator](): AsyncIterator<Snapshot, undefined> {
-    let latest: Snapshot | undefined;
-    let done = false;
-    let wake = () => {};
-    const woken = () => {
-      const now = wake;
-      wake = () => {};
-      now();
-    };
-    this.#listeners.add(woken);
-    return {
-      next: async () => {
-        while (!done && this.find() === latest) {
-          done = this.over;
-          const before = wake;
-          if (!done) await new Promise<void>((resolve) => (wake = () => (before(), resolve())));
-        }
-        return done ? { done, value: undefined } : { value: (latest = this.find()) };
-      },
-      return: () => {
-        done = true;
-        this.#listeners.delete(woken);
-        woken();
-        return Promise.resolve({ done, value: undefined });
-      },
-    };
-  }
-
+/** A collection as the session sees it. */
+export interface Documents extends Collection<Record<string, unknown>> {
   /** Applies one data message of the connection before, as long as the data of the new one is held back. */
-  late(message: DataMessage): void {
-    if (this.#shadow) this.#applyTo(undefined, message);
-  }
-
+  late(message: DataMessage): void;
   /**
    * Applies one data message. As in Meteor's client what is added again is merged, what changes and is not there is added, and what is
    * removed may be gone already: there are servers that do not keep account of what each client has (`NO_MERGE` publications).
    */
-  apply(message: DataMessage): void {
-    this.#applyTo(this.#shadow, message);
-  }
+  apply(message: DataMessage): void;
+  hold(): void;
+  /** See Store. */
+  show(sweep: boolean, events: (() => void)[]): void;
+  /** Tells those who listen, if there is something new. */
+  tell(): void;
+}
 
-  #applyTo(shadow: Docs | undefined, { msg, id, fields, cleared, before }: DataMessage): void {
-    const docs = shadow ?? this.#docs;
+/** @param over whether there will be no more */
+function createDocuments(name: string, guard: Guard, run: Run, over: () => boolean): Documents {
+  const visible: Docs = new Map();
+  /** What the new connection has said so far, while that is held back. */
+  let shadow: Docs | undefined;
+  /** The server gives documents their places. */
+  let ordered = false;
+  /** Visible documents which the current connection has not confirmed. */
+  const stale = new Set<DocumentId>();
+  const observers = new Set<{ readonly observer: Observer<Record<string, unknown>> }>();
+  let all: Snapshot | undefined;
+  const found = new Map<string, Snapshot>();
+  const foundBy = new WeakMap<object, Snapshot>();
+  const listeners = new Set<() => void>();
+
+  const find = (filter?: Filter<Record<string, unknown>>): Snapshot => {
+    all ??= Object.freeze([...visible.values()]);
+    if (!filter) return all;
+    // A function may look at more than the document, so it is always asked; only the identity is kept.
+    if (typeof filter === 'function')
+      return lastOr(
+        foundBy,
+        filter,
+        all.filter((doc) => filter(doc)),
+      );
+    check('filter', filter, isObject);
+    const wanted = Object.entries(filter).sort();
+    const text = JSON.stringify(
+      wanted.map(([field, value]) =>
+        value === undefined ? field : [field, toJson(value, `filter.${field}`)],
+      ),
+    );
+    if (found.size >= KEPT_FILTERS && !found.has(text)) found.clear();
+    return lastOr(
+      found,
+      text,
+      all.filter((doc) => wanted.every(([field, value]) => same(doc[field], value))),
+    );
+  };
+
+  const tell = (): void => {
+    for (const listener of listeners) listener();
+  };
+
+  const report = (
+    kind: keyof Observer<unknown>,
+    doc: Doc,
+    previous: Doc | undefined,
+    events: (() => void)[],
+  ): void => {
+    if (!observers.size) return;
+    // Those observing now: one that begins inside an event is told of the new state by its own `added` calls.
+    const entries = [...observers];
+    events.push(() => {
+      for (const entry of entries)
+        if (observers.has(entry)) guard(() => entry.observer[kind]?.(doc, previous!));
+    });
+  };
+
+  const put = (id: DocumentId, next: Doc | undefined, events: (() => void)[]): void => {
+    const old = visible.get(id);
+    let equal = false;
+    // A type of the app's own says itself what equality is.
+    guard(() => (equal = same(old, next)));
+    if (equal) return;
+    set(visible, id, next);
+    all = undefined;
+    report(next ? (old ? 'changed' : 'added') : 'removed', (next ?? old)!, old, events);
+  };
+
+  const applyTo = (docs: Docs, { msg, id, fields, cleared, before }: DataMessage): void => {
+    const seen = docs === visible;
     const old = docs.get(id);
     if (!old && msg === 'movedBefore') return;
     // What the connection before has said of it is over.
-    const known = shadow || !this.#stale.has(id) || !msg.startsWith('added') ? old : undefined;
+    const known = !seen || !stale.has(id) || !msg.startsWith('added') ? old : undefined;
     let next: Doc | undefined;
     if (msg !== 'removed') {
       const draft: Record<string, unknown> = { ...known, ...fields };
@@ -189,98 +162,130 @@ class Documents implements Collection<Record<string, unknown>> {
       next = Object.freeze(draft) as Doc;
     }
     const events: (() => void)[] = [];
-    if (shadow) set(shadow, id, next);
-    else {
-      this.#stale.delete(id);
-      this.#put(id, next, events);
-    }
+    if (seen) {
+      stale.delete(id);
+      put(id, next, events);
+    } else set(docs, id, next);
     if (before !== undefined) {
-      this.#ordered = true;
+      ordered = true;
       // What is new stands behind all already.
-      if ((old || docs.has(before!)) && move(docs, id, before) && !shadow) {
-        this.#all = undefined;
-        if (old) this.#tell('moved', docs.get(id)!, undefined, events);
+      if ((old || docs.has(before!)) && move(docs, id, before) && seen) {
+        all = undefined;
+        if (old) report('moved', docs.get(id)!, undefined, events);
       }
     }
-    if (this.#listeners.size && !shadow) events.push(() => this.tell());
-    this.#run(events);
-  }
-
-  hold(): void {
-    this.#shadow = new Map();
-  }
-
-  /** See Store. */
-  show(sweep: boolean, events: (() => void)[]): void {
-    const shadow = this.#shadow;
-    this.#shadow = undefined;
-    if (shadow) {
-      this.#stale.clear();
-      for (const id of this.#docs.keys()) if (!shadow.has(id)) this.#stale.add(id);
-    }
-    if (sweep) {
-      for (const id of this.#stale) this.#put(id, undefined, events);
-      this.#stale.clear();
-    }
-    const places = this.#ordered ? [...this.#docs.keys()] : [];
-    for (const [id, doc] of shadow ?? []) this.#put(id, doc, events);
-    if (shadow && this.#ordered) this.#arrange([...shadow.keys()], places, events);
-  }
+    if (listeners.size && seen) events.push(tell);
+    run(events);
+  };
 
   /** Brings the documents into the order of the new connection; those it has not mentioned yet stay behind the others. */
-  #arrange(order: readonly DocumentId[], places: readonly DocumentId[], events: (() => void)[]): void {
+  const arrange = (
+    order: readonly DocumentId[],
+    places: readonly DocumentId[],
+    events: (() => void)[],
+  ): void => {
     const here = new Set(order);
     const common = places.filter((id) => here.has(id));
-    const visible = new Set(common);
+    const stayed = new Set(common);
     const moved = new Set<DocumentId | undefined>();
     let at = 0;
     for (const id of order) {
       while (moved.has(common[at])) at += 1;
       if (common[at] === id) at += 1;
-      else if (visible.has(id)) {
+      else if (stayed.has(id)) {
         moved.add(id);
-        this.#tell('moved', this.#docs.get(id)!, undefined, events);
+        report('moved', visible.get(id)!, undefined, events);
       }
     }
-    const now = new Map(this.#docs);
+    const now = new Map(visible);
     const wanted = [...order, ...places.filter((id) => !here.has(id))];
-    const found = [...now.keys()];
-    if (wanted.every((id, i) => id === found[i])) return;
-    this.#all = undefined;
-    this.#docs.clear();
-    for (const id of wanted) set(this.#docs, id, now.get(id));
-  }
+    const current = [...now.keys()];
+    if (wanted.every((id, i) => id === current[i])) return;
+    all = undefined;
+    visible.clear();
+    for (const id of wanted) set(visible, id, now.get(id));
+  };
 
-  /** Tells those who listen, if there is something new. */
-  tell(): void {
-    for (const listener of this.#listeners) listener();
-  }
-
-  end(): void {
-    this.over = true;
-    this.tell();
-  }
-
-  #put(id: DocumentId, next: Doc | undefined, events: (() => void)[]): void {
-    const old = this.#docs.get(id);
-    let equal = false;
-    // A type of the app's own says itself what equality is.
-    this.#guard(() => (equal = same(old, next)));
-    if (equal) return;
-    set(this.#docs, id, next);
-    this.#all = undefined;
-    this.#tell(next ? (old ? 'changed' : 'added') : 'removed', (next ?? old)!, old, events);
-  }
-
-  #tell(kind: keyof Observer<unknown>, doc: Doc, previous: Doc | undefined, events: (() => void)[]): void {
-    if (!this.#observers.size) return;
-    // Those observing now: one that begins inside an event is told of the new state by its own `added` calls.
-    const entries = [...this.#observers];
-    events.push(() => {
-      for (const entry of entries)
-        if (this.#observers.has(entry)) this.#guard(() => entry.observer[kind]?.(doc, previous!));
-    });
-  }
+  return {
+    name,
+    get size() {
+      return visible.size;
+    },
+    get: (id) => visible.get(id),
+    find,
+    observe(observer) {
+      check('observer', observer, isObserver);
+      const entry = { observer };
+      observers.add(entry);
+      run(
+        find().map((doc) => () => {
+          if (observers.has(entry)) guard(() => observer.added?.(doc));
+        }),
+      );
+      return { stop: () => void observers.delete(entry) };
+    },
+    subscribe(listener) {
+      check('listener', listener, isFunction);
+      let told: Snapshot | undefined;
+      const look = () => {
+        const docs = find();
+        if (docs === told) return;
+        told = docs;
+        guard(() => listener(docs));
+      };
+      listeners.add(look);
+      look();
+      return () => void listeners.delete(look);
+    },
+    [Symbol.asyncIterator](): AsyncIterator<Snapshot, undefined> {
+      let latest: Snapshot | undefined;
+      let done = false;
+      let wake = () => {};
+      const woken = () => {
+        const now = wake;
+        wake = () => {};
+        now();
+      };
+      listeners.add(woken);
+      return {
+        next: async () => {
+          while (!done && find() === latest) {
+            done = over();
+            const before = wake;
+            if (!done) await new Promise<void>((resolve) => (wake = () => (before(), resolve())));
+          }
+          return done ? { done, value: undefined } : { value: (latest = find()) };
+        },
+        return: () => {
+          done = true;
+          listeners.delete(woken);
+          woken();
+          return Promise.resolve({ done, value: undefined });
+        },
+      };
+    },
+    late(message) {
+      if (shadow) applyTo(visible, message);
+    },
+    apply: (message) => applyTo(shadow ?? visible, message),
+    hold: () => void (shadow = new Map()),
+    show(sweep, events) {
+      const docs = shadow;
+      shadow = undefined;
+      if (docs) {
+        stale.clear();
+        for (const id of visible.keys()) if (!docs.has(id)) stale.add(id);
+      }
+      if (sweep) {
+        for (const id of stale) put(id, undefined, events);
+        stale.clear();
+      }
+      const places = ordered ? [...visible.keys()] : [];
+      for (const [id, doc] of docs ?? []) put(id, doc, events);
+      if (docs && ordered) arrange([...docs.keys()], places, events);
+    },
+    tell,
+  };
 }
 
 function set(docs: Docs, id: DocumentId, doc: Doc | undefined): void {
@@ -315,63 +320,63 @@ function lastOr<K>(
 }
 
 /** All collections, and the switch between "applied at once" and "held back". */
-export class Store {
-  readonly #guard: Guard;
-  readonly #collections = new Map<string, Documents>();
-  #holding = false;
-  readonly #events: (() => void)[] = [];
-  #running = false;
-  #over = false;
-
-  constructor(guard: Guard) {
-    this.#guard = guard;
-  }
-
-  readonly #run: Run = (events) => {
-    for (const event of events) this.#events.push(event);
-    if (this.#running) return;
-    this.#running = true;
-    try {
-      // It grows meanwhile.
-      for (const event of this.#events) event();
-    } finally {
-      this.#events.length = 0;
-      this.#running = false;
-    }
-  };
-
-  collection(name: string): Documents {
-    let collection = this.#collections.get(name);
-    if (!collection) {
-      this.#collections.set(name, (collection = new Documents(name, this.#guard, this.#run)));
-      if (this.#holding) collection.hold();
-      collection.over = this.#over;
-    }
-    return collection;
-  }
-
+export interface Store {
+  collection(name: string): Documents;
   /** From here on data is collected out of sight; what an earlier hold had collected is forgotten. */
-  hold(): void {
-    this.#holding = true;
-    for (const collection of this.#collections.values()) collection.hold();
-  }
-
+  hold(): void;
   /**
    * Ends the hold (if there is one) with one minimal diff over all collections: first every document is in its new state,
    * then the observers hear of it. `sweep`: documents that the current connection did not confirm are removed, before others come.
    */
-  show(sweep: boolean): void {
-    const events: (() => void)[] = [];
-    const collections = [...this.#collections.values()];
-    for (const collection of collections) collection.show(sweep, events);
-    this.#holding = false;
-    for (const collection of collections) events.push(() => collection.tell());
-    this.#run(events);
-  }
-
+  show(sweep: boolean): void;
   /** No more will come. */
-  end(): void {
-    this.#over = true;
-    for (const collection of this.#collections.values()) collection.end();
-  }
+  end(): void;
+}
+
+export function createStore(guard: Guard): Store {
+  const collections = new Map<string, Documents>();
+  let holding = false;
+  const due: (() => void)[] = [];
+  let running = false;
+  let over = false;
+
+  const run: Run = (events) => {
+    for (const event of events) due.push(event);
+    if (running) return;
+    running = true;
+    try {
+      // It grows meanwhile.
+      for (const event of due) event();
+    } finally {
+      due.length = 0;
+      running = false;
+    }
+  };
+
+  return {
+    collection(name) {
+      let collection = collections.get(name);
+      if (!collection) {
+        collections.set(name, (collection = createDocuments(name, guard, run, () => over)));
+        if (holding) collection.hold();
+      }
+      return collection;
+    },
+    hold() {
+      holding = true;
+      for (const collection of collections.values()) collection.hold();
+    },
+    show(sweep) {
+      const events: (() => void)[] = [];
+      const shown = [...collections.values()];
+      for (const collection of shown) collection.show(sweep, events);
+      holding = false;
+      for (const collection of shown) events.push(collection.tell);
+      run(events);
+    },
+    end() {
+      over = true;
+      for (const collection of collections.values()) collection.tell();
+    },
+  };
 }

@@ -1,4 +1,6 @@
 import ejson from 'ejson';
+import { check, isString, rule } from '../core/check.ts';
+import { badOption } from '../core/errors.ts';
 
 /** The part of Meteor's EJSON that an app may need. */
 export interface Ejson {
@@ -13,16 +15,34 @@ export interface Ejson {
 /** Meteor's EJSON, the one instance this library uses: register custom types here. */
 export const EJSON = ejson as Ejson;
 
+const isHex = rule('24 hexadecimal digits', (hex) => isString(hex) && /^[\da-f]{24}$/i.test(hex as string));
+
 /** An id that MongoDB made, in a field, a parameter or a result: Meteor's EJSON type `oid`. As a document's own id it is its text. */
 export class ObjectID {
-  /** @param hex 24 hexadecimal digits */
-  constructor(readonly hex: string) {}
+  readonly hex: string;
+
+  /**
+   * @param hex 24 hexadecimal digits
+   * @throws RangeError for anything else
+   */
+  constructor(hex: string) {
+    this.hex = check('hex', hex, isHex).toLowerCase();
+  }
 
   typeName(): string {
     return 'oid';
   }
 
   toJSONValue(): string {
+    return this.hex;
+  }
+
+  /** What `JSON.stringify` makes of it; to a Meteor server it goes as what it is. */
+  toJSON(): string {
+    return this.hex;
+  }
+
+  toHexString(): string {
     return this.hex;
   }
 
@@ -49,10 +69,6 @@ const isObject = (value: unknown): value is object => typeof value === 'object' 
 const isWrapper = (keys: string[]): boolean =>
   keys.length < 3 && keys[0]?.[0] === '$' && WRAPPER.test(keys.sort().join());
 
-function checkDepth(depth: number): void {
-  if (depth > MAX_DEPTH) throw new RangeError(`nested deeper than ${MAX_DEPTH} levels`);
-}
-
 /**
  * Turns what `JSON.parse` made of a hostile text into safe EJSON values, in place. Left out are keys that would reach a
  * prototype once somebody copies the value by assignment: `__proto__`, and a `constructor` that carries a `prototype`.
@@ -67,7 +83,7 @@ function checkDepth(depth: number): void {
  */
 export function revive(value: unknown, freeze = false, depth = 0, wrappers = true, literal = false): unknown {
   if (!isObject(value)) return value;
-  checkDepth(depth++);
+  if (depth++ > MAX_DEPTH) throw new RangeError(`nested deeper than ${MAX_DEPTH} levels`);
   if (Array.isArray(value)) {
     for (let i = 0; i < value.length; i++) value[i] = revive(value[i], freeze, depth, wrappers);
   } else {
@@ -96,25 +112,34 @@ export function revive(value: unknown, freeze = false, depth = 0, wrappers = tru
   return freeze ? Object.freeze(value) : value;
 }
 
+/** What JSON would make something else of: of a function nothing, of a Map `{}`, of a bad date 1970. */
+const UNFIT = /^(bigint|function|symbol|\[object (?!(Array|Object)\]))/;
+
 /**
  * The JSON form of an EJSON value, for `JSON.stringify`. The value itself is not touched.
- * @throws RangeError beyond 200 levels of nesting, which a circular value always reaches
+ * @param at what it is, for the error: `params[0].tags`
+ * @throws RangeError for what EJSON has no form for, and beyond 200 levels of nesting, which a circular value always reaches
  */
-export function toJson(value: unknown, depth = 0): unknown {
+export function toJson(value: unknown, at: string, depth = 0): unknown {
   // Non-finite numbers, and objects the package (or a registered type) has a form for.
   if (
     (typeof value === 'number' && !Number.isFinite(value)) ||
-    value instanceof Date ||
+    (value instanceof Date && !Number.isNaN(Number(value))) ||
     value instanceof RegExp ||
     value instanceof Uint8Array ||
     typeof (value as { toJSONValue?: unknown } | null | undefined)?.toJSONValue === 'function'
   )
     return EJSON.toJSONValue(value);
-  if (!isObject(value)) return value;
-  checkDepth(depth++);
-  if (Array.isArray(value)) return value.map((item) => toJson(item, depth));
+  const isTree = isObject(value);
+  if (UNFIT.test(isTree ? {}.toString.call(value) : typeof value) || (isTree && depth > MAX_DEPTH))
+    throw badOption(at.slice(0, 80), value, `a value of EJSON, not nested deeper than ${MAX_DEPTH} levels`);
+  if (!isTree) return value;
+  depth += 1;
+  if (Array.isArray(value)) return value.map((item, i) => toJson(item, `${at}[${i}]`, depth));
   const keys = Object.keys(value);
-  const copy = Object.fromEntries(keys.map((key) => [key, toJson((value as Plain)[key], depth)]));
+  const copy = Object.fromEntries(
+    keys.map((key) => [key, toJson((value as Plain)[key], `${at}.${key}`, depth)]),
+  );
   return isWrapper(keys) ? { $escape: copy } : copy;
 }
 

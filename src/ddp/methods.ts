@@ -1,10 +1,11 @@
+import { check, checkFields, isBoolean, isString, rule, type Rules } from '../core/check.ts';
 import type { Env } from '../core/env.ts';
 import { FailoverError, type ErrorKind } from '../core/errors.ts';
 import type { QueueOptions } from '../core/options.ts';
 import { frameBytes } from '../core/replay.ts';
 import { toJson } from './ejson.ts';
 import { encode } from './messages.ts';
-import { checkTimeout } from './options.ts';
+import { isCallTimeout } from './options.ts';
 import type { Wire } from './wire.ts';
 
 export interface ApplyOptions {
@@ -26,8 +27,20 @@ export interface ApplyOptions {
   readonly wait?: boolean;
 }
 
+const RULES: Rules = {
+  retry: isBoolean,
+  timeoutMs: isCallTimeout,
+  // Not by its class: there may be several of that name, as in a page of jsdom.
+  signal: rule('an AbortSignal', (signal) => isBoolean((Object(signal) as Partial<AbortSignal>).aborted)),
+  randomSeed: isString,
+  wait: isBoolean,
+};
+const isArray = rule('an array', Array.isArray);
+
 interface Call {
   readonly frame: string;
+  /** Its size: asked for again and again while it waits. */
+  readonly bytes: number;
   readonly retry: boolean;
   readonly wait: boolean;
   /** Set for a login, which is sent before subscriptions: is told the result as soon as it is there. */
@@ -46,29 +59,7 @@ interface Call {
 }
 
 /** Calls that have not settled, in order. */
-export class Methods {
-  readonly #wire: Wire;
-  readonly #env: Env;
-  readonly #limits: Pick<QueueOptions, 'maxMessages' | 'maxBytes'>;
-  readonly #defaultTimeoutMs: number;
-  readonly #calls = new Map<string, Call>();
-  /** Those among them that nothing passes. */
-  #waiting = 0;
-  /** Told when a call has settled. */
-  #answered = () => {};
-
-  constructor(
-    wire: Wire,
-    env: Env,
-    limits: Pick<QueueOptions, 'maxMessages' | 'maxBytes'>,
-    defaultTimeoutMs: number,
-  ) {
-    this.#wire = wire;
-    this.#env = env;
-    this.#limits = limits;
-    this.#defaultTimeoutMs = defaultTimeoutMs;
-  }
-
+export interface Methods {
   /**
    * Rejects, never throws, whatever is wrong.
    * @param login makes it a login, see Call
@@ -76,177 +67,198 @@ export class Methods {
   apply(
     method: string,
     params: readonly unknown[],
-    options: ApplyOptions = {},
+    options?: ApplyOptions,
     login?: (result: unknown) => void,
-  ): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      const { retry = true, signal, timeoutMs = this.#defaultTimeoutMs } = options;
-      const { randomSeed = retry ? String(this.#env.random()) : undefined } = options;
-      const wait = Boolean(options.wait);
-      checkTimeout('timeoutMs', timeoutMs, Infinity);
-      const error = (kind: ErrorKind, text: string) =>
-        new FailoverError(kind, `${method}: ${text}`, { cause: signal?.reason });
-      if (this.#wire.closed) throw this.#wire.closed;
-      if (signal?.aborted) throw error('aborted', 'aborted');
-      const id = this.#wire.nextId();
-      const frame = encode({ msg: 'method', method, id, randomSeed, params: toJson(params) });
-      // What a hook calls goes before that which waited.
-      const free = this.#ready && (this.#wire.greeting || !(wait ? this.#calls.size : this.#waiting));
-      if (!free) this.#checkRoom(frame, error);
+  ): Promise<unknown>;
+  /** Resolves when no call that was sent on this connection waits for an answer. */
+  answered(epoch: number): Promise<void>;
+  /** Sends what the current connection has not seen, in order. While a connection is greeted nothing but what hooks call goes out. */
+  flush(): void;
+  /** Sends what goes before subscriptions: logins, and what hooks have called before. */
+  greet(): void;
+  /** The server has refused to hear it yet. */
+  unsent(id: unknown): void;
+  result(id: string, error: FailoverError | undefined, value: unknown): void;
+  /** Everything these methods wrote is visible now. */
+  updated(ids: readonly string[]): void;
+  /** Those that were sent on this connection, wait for an answer and must not be sent again. */
+  unconfirmed(epoch: number): readonly unknown[];
+  /** This connection is gone; what was sent on it and must not be sent twice is given up. */
+  lost(epoch: number): void;
+  /** The documents are those of the new connection: whatever calls answered on an older one wrote is among them. */
+  caughtUp(): void;
+  close(error: FailoverError): void;
+}
 
-      const abort = () => call.fail('aborted', 'aborted');
-      signal?.addEventListener('abort', abort);
-      const timer =
-        timeoutMs < Infinity &&
-        this.#env.setTimeout(() => call.fail('timeout', `no answer in ${timeoutMs} ms`), timeoutMs);
-      const settle =
-        <T>(how: (value: T) => void) =>
-        (value: T) => {
-          if (this.#calls.delete(id)) this.#waiting -= +wait;
-          this.#env.clearTimeout(timer);
-          signal?.removeEventListener('abort', abort);
-          how(value);
-          if (wait || this.#waiting) this.flush();
-          this.#moved();
-        };
-      const call: Call = {
-        frame,
-        retry,
-        wait,
-        login,
-        greeting: this.#wire.greeting,
-        epoch: 0,
-        result: undefined,
-        updated: false,
-        resolve: settle(resolve),
-        reject: settle(reject),
-        fail: (kind, text) => call.reject(error(kind, text)),
-      };
-      this.#calls.set(id, call);
-      this.#waiting += +wait;
-      if (free) this.#send(call);
-    });
-  }
-
-  /** What waits for a connection is bounded like the link's own queue. */
-  #checkRoom(frame: string, error: (kind: ErrorKind, text: string) => FailoverError): void {
-    const { maxMessages, maxBytes } = this.#limits;
-    let messages = 1;
-    let bytes = frameBytes(frame);
-    for (const call of this.#calls.values())
-      if (!this.#sent(call)) {
-        messages += 1;
-        bytes += frameBytes(call.frame);
-      }
-    if (messages > maxMessages || bytes > maxBytes)
-      throw error('overflow', `queue full (${maxMessages} messages, ${maxBytes} bytes)`);
-  }
-
-  #sent(call: Call): boolean {
-    return (
-      !!call.result ||
-      call.epoch === this.#wire.epoch ||
-      // Given up, if its connection is.
-      (!call.retry && call.epoch > 0) ||
-      this.#isLate(call)
-    );
-  }
+export function createMethods(
+  wire: Wire,
+  env: Env,
+  { maxMessages, maxBytes }: Pick<QueueOptions, 'maxMessages' | 'maxBytes'>,
+  defaultTimeoutMs: number,
+): Methods {
+  const calls = new Map<string, Call>();
+  /** Those among them that nothing passes. */
+  let waiting = 0;
+  /** Told when a call has settled. */
+  let answered = () => {};
 
   /** It waits for an answer on the connection that is being left. */
-  #isLate({ epoch, result, login, retry }: Call): boolean {
+  const isLate = ({ epoch, result, login, retry }: Call): boolean =>
     // A login is of use only to the connection it is sent on: the new one gets its own.
-    return !result && !(login && retry) && epoch > 0 && epoch === this.#wire.leaving;
-  }
+    !result && !(login && retry) && epoch > 0 && epoch === wire.leaving;
+
+  const isSent = (call: Call): boolean =>
+    !!call.result ||
+    call.epoch === wire.epoch ||
+    // Given up, if its connection is.
+    (!call.retry && call.epoch > 0) ||
+    isLate(call);
 
   /** May a call be sent? Those that are still under way on the connection before must not be overtaken. */
-  get #ready(): boolean {
-    const { usable, leaving, greeting } = this.#wire;
-    return usable && (greeting || !leaving || ![...this.#calls.values()].some((call) => this.#isLate(call)));
-  }
+  const isReady = (): boolean => {
+    const { usable, leaving, greeting } = wire;
+    return usable && (greeting || !leaving || ![...calls.values()].some(isLate));
+  };
 
-  /** Resolves when no call that was sent on this connection waits for an answer. */
-  answered(epoch: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.#answered = () => {
-        if ([...this.#calls.values()].every((call) => call.epoch !== epoch)) resolve();
-      };
-      this.#answered();
-    });
-  }
+  const send = (call: Call): void => {
+    call.epoch = wire.epoch;
+    call.updated = false;
+    wire.send(call.frame);
+  };
 
-  /** Sends what the current connection has not seen, in order. While a connection is greeted nothing but what hooks call goes out. */
-  flush(): void {
-    if (!this.#ready || this.#wire.greeting) return;
+  const flush = (): void => {
+    if (!isReady() || wire.greeting) return;
     let alone = true;
-    for (const call of [...this.#calls.values()]) {
-      const sent = this.#sent(call);
+    for (const call of [...calls.values()]) {
+      const sent = isSent(call);
       if (call.wait && !alone && !sent) return;
-      if (!sent) this.#send(call);
+      if (!sent) send(call);
       if (call.wait) return;
       alone = false;
     }
-  }
+  };
 
-  /** Sends what goes before subscriptions: logins, and what hooks have called before. */
-  greet(): void {
-    for (const call of this.#calls.values())
-      if ((call.login || call.greeting) && !this.#sent(call)) this.#send(call);
-  }
-
-  /** The server has refused to hear it yet. */
-  unsent(id: unknown): void {
-    const call = this.#calls.get(id as string);
-    if (call?.epoch === this.#wire.epoch) call.epoch = 0;
-  }
-
-  #send(call: Call): void {
-    call.epoch = this.#wire.epoch;
-    call.updated = false;
-    this.#wire.send(call.frame);
-  }
-
-  result(id: string, error: FailoverError | undefined, value: unknown): void {
-    const call = this.#calls.get(id);
-    if (error) call?.reject(error);
-    else if (call && !call.result) {
-      call.result = { value };
-      call.login?.(value);
-      if (call.updated) call.resolve(value);
-      else this.#moved();
-    }
-  }
+  const unconfirmed = (epoch: number): Call[] =>
+    [...calls.values()].filter((call) => !call.retry && call.epoch === epoch && !call.result);
 
   /** A call got further: on a connection that is being left this may have been what others waited for. */
-  #moved(): void {
-    if (!this.#wire.leaving) return;
-    this.flush();
-    this.#answered();
-  }
+  const moved = (): void => {
+    if (!wire.leaving) return;
+    flush();
+    answered();
+  };
 
-  /** Everything these methods wrote is visible now. */
-  updated(ids: readonly string[]): void {
-    for (const id of ids) {
-      const call = this.#calls.get(id);
-      if (!call) continue;
-      call.updated = true;
-      if (call.result) call.resolve(call.result.value);
-    }
-  }
+  /** What waits for a connection is bounded like the link's own queue. */
+  const checkRoom = (bytes: number, error: (kind: ErrorKind, text: string) => FailoverError): void => {
+    let messages = 1;
+    for (const call of calls.values())
+      if (!isSent(call)) {
+        messages += 1;
+        bytes += call.bytes;
+      }
+    if (messages > maxMessages || bytes > maxBytes)
+      throw error('overflow', `queue full (${maxMessages} messages, ${maxBytes} bytes)`);
+  };
 
-  /** This connection is gone; what was sent on it and must not be sent twice is given up. */
-  lost(epoch: number): void {
-    for (const call of this.#calls.values())
-      if (!call.retry && call.epoch === epoch && !call.result)
-        call.fail('unconfirmed', 'connection lost before the answer');
-  }
+  return {
+    apply: (method, params, options = {}, login) =>
+      new Promise((resolve, reject) => {
+        check('method', method, isString);
+        check('params', params, isArray);
+        const {
+          retry = true,
+          wait = false,
+          signal,
+          timeoutMs = defaultTimeoutMs,
+        } = checkFields(options, RULES);
+        const { randomSeed = retry ? String(env.random()) : undefined } = options;
+        const error = (kind: ErrorKind, text: string) =>
+          new FailoverError(kind, `${method}: ${text}`, { cause: signal?.reason });
+        if (wire.closed) throw wire.closed;
+        if (signal?.aborted) throw error('aborted', 'aborted');
+        const id = wire.nextId();
+        const frame = encode({ msg: 'method', method, id, randomSeed, params: toJson(params, 'params') });
+        const bytes = frameBytes(frame);
+        // What a hook calls goes before that which waited.
+        const free = isReady() && (wire.greeting || !(wait ? calls.size : waiting));
+        if (!free) checkRoom(bytes, error);
 
-  /** The documents are those of the new connection: whatever calls answered on an older one wrote is among them. */
-  caughtUp(): void {
-    for (const call of this.#calls.values())
-      if (call.result && call.epoch !== this.#wire.epoch) call.resolve(call.result.value);
-  }
-
-  close(error: FailoverError): void {
-    for (const call of this.#calls.values()) call.reject(error);
-  }
+        const abort = () => call.fail('aborted', 'aborted');
+        signal?.addEventListener('abort', abort);
+        const timer =
+          timeoutMs < Infinity &&
+          env.setTimeout(() => call.fail('timeout', `no answer in ${timeoutMs} ms`), timeoutMs);
+        const settle =
+          <T>(how: (value: T) => void) =>
+          (value: T) => {
+            if (calls.delete(id)) waiting -= +wait;
+            env.clearTimeout(timer);
+            signal?.removeEventListener('abort', abort);
+            how(value);
+            if (wait || waiting) flush();
+            moved();
+          };
+        const call: Call = {
+          frame,
+          bytes,
+          retry,
+          wait,
+          login,
+          greeting: wire.greeting,
+          epoch: 0,
+          result: undefined,
+          updated: false,
+          resolve: settle(resolve),
+          reject: settle(reject),
+          fail: (kind, text) => call.reject(error(kind, text)),
+        };
+        calls.set(id, call);
+        waiting += +wait;
+        if (free) send(call);
+      }),
+    answered: (epoch) =>
+      new Promise((resolve) => {
+        answered = () => {
+          if ([...calls.values()].every((call) => call.epoch !== epoch)) resolve();
+        };
+        answered();
+      }),
+    flush,
+    greet() {
+      for (const call of calls.values()) if ((call.login || call.greeting) && !isSent(call)) send(call);
+    },
+    unsent(id) {
+      const call = calls.get(id as string);
+      if (call?.epoch === wire.epoch) call.epoch = 0;
+    },
+    result(id, error, value) {
+      const call = calls.get(id);
+      if (error) call?.reject(error);
+      else if (call && !call.result) {
+        call.result = { value };
+        call.login?.(value);
+        if (call.updated) call.resolve(value);
+        else moved();
+      }
+    },
+    updated(ids) {
+      for (const id of ids) {
+        const call = calls.get(id);
+        if (!call) continue;
+        call.updated = true;
+        if (call.result) call.resolve(call.result.value);
+      }
+    },
+    unconfirmed,
+    lost(epoch) {
+      for (const call of unconfirmed(epoch)) call.fail('unconfirmed', 'connection lost before the answer');
+    },
+    caughtUp() {
+      for (const call of calls.values())
+        if (call.result && call.epoch !== wire.epoch) call.resolve(call.result.value);
+    },
+    close(error) {
+      for (const call of calls.values()) call.reject(error);
+    },
+  };
 }

@@ -1,7 +1,9 @@
-import { badOption } from '../core/errors.ts';
+import { between, isFunction, isString, rule, type Rules } from '../core/check.ts';
 import type { FailoverOptions } from '../core/options.ts';
 
-export interface DDPOptions extends FailoverOptions {
+export interface DDPOptions extends Omit<FailoverOptions, 'events' | 'layer'> {
+  /** Of no effect: a DDPClient has no `open` and `close`. `up` and `down` tell of its connections. */
+  readonly events?: NonNullable<FailoverOptions['events']>;
   /**
    * After a failover the documents of the new connection are held back until every subscription that was ready is ready again,
    * but at most so many ms. Then they are shown as far as they are known, with a `warning`; nothing is removed before the
@@ -19,11 +21,21 @@ export interface DDPOptions extends FailoverOptions {
   readonly tokenKey?: string;
 }
 
-/** Longest delay of a timer; beyond it engines fire at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
+/** Up to the longest delay of a timer; beyond it engines fire at once. */
+const isTimeout = between(1, 2 ** 31 - 1);
+export const isCallTimeout = rule(
+  `${isTimeout.wants}, or Infinity`,
+  (ms) => ms === Infinity || isTimeout(ms),
+);
 
-/** @throws RangeError unless it is a timer's delay, or `unlimited` */
-export function checkTimeout(option: string, ms: unknown, unlimited?: number): void {
-  if (!((ms as number) > 0 && (ms as number) <= MAX_TIMER_MS && typeof ms === 'number') && ms !== unlimited)
-    throw badOption(option, ms, `more than 0, at most ${unlimited ?? MAX_TIMER_MS}`);
-}
+/** What DDP adds to the link's options, and what it allows of them. */
+export const DDP_RULES: Rules = {
+  quiescenceTimeoutMs: isTimeout,
+  callTimeoutMs: isCallTimeout,
+  tokenStorage: rule('a Storage', (storage) =>
+    ['getItem', 'setItem', 'removeItem'].every((name) =>
+      isFunction((Object(storage) as Record<string, unknown>)[name]),
+    ),
+  ),
+  tokenKey: isString,
+};

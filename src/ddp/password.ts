@@ -1,3 +1,4 @@
+import { check, isObject, isString } from '../core/check.ts';
 import type { Env } from '../core/env.ts';
 
 /** A user as Meteor's password login takes it; a text with an `@` is an email, any other a username. */
@@ -14,8 +15,12 @@ export async function passwordCredentials(
   user: UserSelector,
   password: string,
 ): Promise<object> {
+  check('password', password, isString);
   return {
-    user: typeof user === 'string' ? { [user.includes('@') ? 'email' : 'username']: user } : user,
+    user:
+      typeof user === 'string'
+        ? { [user.includes('@') ? 'email' : 'username']: user }
+        : check('user', user, isObject),
     password: subtle ? { digest: await sha256(subtle, password), algorithm: 'sha-256' } : password,
   };
 }

@@ -1,16 +1,17 @@
+import { check, isObject } from '../core/check.ts';
 import { isolate, type Env } from '../core/env.ts';
 import { FailoverError, show } from '../core/errors.ts';
 import type { FailoverEvents, Stats, Status } from '../core/events.ts';
 import { resolveOptions, type FailoverOptions, type Leaving } from '../core/options.ts';
-import { Store } from './collections.ts';
+import { createStore, type Store } from './collections.ts';
 import type { DDPError } from './errors.ts';
-import type { DDPEvents } from './events.ts';
+import type { DDPEvents, DDPStats } from './events.ts';
 import { encode, isPong, parseMessage, PING, VERSIONS, type ServerMessage } from './messages.ts';
-import { Methods } from './methods.ts';
-import { checkTimeout, type DDPOptions } from './options.ts';
-import { Quiescence } from './quiescence.ts';
-import { Subscriptions } from './subscriptions.ts';
-import { createTokens, type Tokens } from './tokens.ts';
+import { createMethods, type Methods } from './methods.ts';
+import { DDP_RULES, type DDPOptions } from './options.ts';
+import { createQuiescence } from './quiescence.ts';
+import { createSubscriptions, type Subscriptions } from './subscriptions.ts';
+import { createTokens } from './tokens.ts';
 import type { Wire } from './wire.ts';
 
 type Listen = <E extends keyof FailoverEvents>(event: E, fn: (...args: FailoverEvents[E]) => void) => unknown;
@@ -41,335 +42,330 @@ const UNIVERSAL_MS = 100;
 /** Stands for the session itself among the ids that hold back data. */
 const CONNECTED = '';
 
+/** What a client is made of. */
+export interface Session<Link> {
+  readonly link: Link;
+  readonly env: Env;
+  readonly subscribe: Subscriptions['add'];
+  readonly apply: Methods['apply'];
+  readonly collection: Store['collection'];
+  readonly hooks: Set<() => void>;
+  readonly counts: Pick<DDPStats, 'malformedFrames' | 'unknownMessages'>;
+  /** Of the user who is logged in, as the server's answer named it. */
+  userId(): string | undefined;
+  login(credentials: unknown, method: string): Promise<unknown>;
+  logout(): Promise<void>;
+  /** Everything that still waits ends with this error. */
+  end(error?: FailoverError): void;
+}
+
 /**
  * One DDP client over many connections. On each new one leaves, in one flight and this order: connect, login, what
  * `onReconnect` hooks call, subscriptions, calls without an answer. `connect` goes in the link's handshake, so that it may also
  * prove a replacement beside a suspect connection; the rest when that has become current.
+ * @throws RangeError for a bad option, and whatever `dial` throws
  */
-export class Session<Link extends DdpLink> implements Wire {
-  readonly link: Link;
-  readonly env: Env;
-  readonly store: Store;
-  readonly subscriptions: Subscriptions;
-  readonly methods: Methods;
-  readonly hooks = new Set<() => void>();
-  epoch = 1;
-  leaving = 0;
-  greeting = false;
-  readonly counts = { malformedFrames: 0, unknownMessages: 0 };
-  /** Of the user who is logged in, as the server's answer named it. */
-  userId: string | undefined;
-  /** Set once it is over, for whatever is asked of it later. */
-  closed: FailoverError | undefined;
+export function createSession<Link extends DdpLink>(
+  options: DDPOptions,
+  emit: Emit,
+  dial: (options: FailoverOptions) => Link,
+): Session<Link> {
+  const { serverNotices = true, ...given } = check('options', options, isObject);
+  const { env, queue, handshake } = resolveOptions({ ...given, serverNotices }, DDP_RULES);
+  const { quiescenceTimeoutMs = 10_000, callTimeoutMs = 60_000, tokenStorage, tokenKey, ...rest } = given;
 
-  readonly #emit: Emit;
-  readonly #quiescence: Quiescence;
+  const hooks = new Set<() => void>();
+  const counts = { malformedFrames: 0, unknownMessages: 0 };
+  let userId: string | undefined;
   /** There is a connection, and it has been told where we stand. */
-  #live = false;
+  let live = false;
   /** The server has taken this connection's session on. */
-  #connected = false;
+  let sessionStands = false;
   /** This server hears nothing before it has said `connected`. */
-  #patient = false;
+  let patient = false;
   /** What was waiting for `connected` has been sent. */
-  #departed = false;
-  readonly #tokenStore: Tokens;
+  let departed = false;
   /** The connection may be about to be replaced: what is sent now could be sent again with the replay. */
-  #suspect = false;
+  let suspect = false;
   /** Subscriptions sent again on this connection. */
-  #revived = 0;
-  #ids = 0;
-  #version = VERSIONS[0]!;
+  let revived = 0;
+  let ids = 0;
+  let version = VERSIONS[0]!;
   /** Versions offered since the last success. */
-  #offered = new Set<string>();
+  const offered = new Set<string>();
 
-  /** @throws RangeError for a bad option, and whatever `dial` throws */
-  constructor(options: DDPOptions, emit: Emit, dial: (options: FailoverOptions) => Link) {
-    const {
-      quiescenceTimeoutMs = 10_000,
-      callTimeoutMs = 60_000,
-      tokenStorage,
-      tokenKey,
-      ...others
-    } = options;
-    const { serverNotices = true, ...rest } = others;
-    const { env, queue, handshake } = resolveOptions({ ...rest, serverNotices });
-    checkTimeout('quiescenceTimeoutMs', quiescenceTimeoutMs);
-    checkTimeout('callTimeoutMs', callTimeoutMs, Infinity);
-    this.env = env;
-    this.#emit = emit;
-    this.#tokenStore = createTokens(env, tokenStorage, tokenKey);
-    this.store = new Store((fn) => this.guard(fn));
-    this.#quiescence = new Quiescence(
-      env,
-      quiescenceTimeoutMs,
-      (sweep) => this.store.show(sweep),
-      (awaited) =>
-        emit('warning', {
-          kind: 'quiescence',
-          message: `${awaited} answers missing after ${quiescenceTimeoutMs} ms`,
-        }),
-    );
-    this.subscriptions = new Subscriptions(this, (id) => this.#quiescence.settle(id));
-    this.methods = new Methods(this, env, queue, callTimeoutMs);
-    const link = (this.link = dial({
-      ...rest,
-      env,
-      heartbeat: rest.heartbeat ?? { message: PING, isReply: isPong, required: true },
-      // A lost connection is no end of this client.
-      events: 'link',
-      serverNotices,
-      handshake: async (send, receive) => {
-        await handshake?.(send, receive);
-        this.#offered.add(this.#version);
-        send(encode({ msg: 'connect', version: this.#version, support: VERSIONS }));
-      },
-      layer: {
-        replayed: () => this.#quiescence.settled.then(() => this.#revived),
-        leave: () => this.#leave(),
-      },
-    }));
-    link.addEventListener('open', () => this.#open());
-    link.addEventListener('message', (event) => this.#receive(parseMessage((event as MessageEvent).data)));
-    link.addEventListener('close', () => this.end());
-    link.on('giveup', (error) => this.end(error));
-    link.on('down', () => this.#lost());
-    link.on('suspect', () => (this.#suspect = true));
-    link.on('status', ({ name }) => {
-      // The suspect answered after all: nothing was replaced, what waited may go.
-      if (name !== 'online' || !this.#suspect) return;
-      this.#suspect = false;
-      this.#flush();
-    });
-    link.on('warning', (warning) => emit('warning', warning));
-  }
-
-  get usable(): boolean {
-    return this.#live && !this.#suspect && (this.#connected || !this.#patient);
-  }
-
-  send(frame: string): void {
-    this.link.send(frame);
-  }
-
-  nextId(): string {
-    return String(++this.#ids);
-  }
-
-  /** Calls app code; what it throws is reported and goes no further. */
-  guard(fn: () => void): void {
-    isolate(this.env, fn);
-  }
-
-  login(credentials: unknown, method: string): Promise<unknown> {
-    return this.methods.apply(method, [credentials], {}, this.#remember);
-  }
-
-  async logout(): Promise<void> {
-    this.#forget();
-    // Again in the order of the server's answers: a login that was under way has brought a new token.
-    await this.methods.apply('logout', [], {}, () => this.#forget());
-  }
+  const guard = (fn: () => void): void => isolate(env, fn);
+  const wire: { -readonly [K in keyof Wire]: Wire[K] } = {
+    epoch: 1,
+    leaving: 0,
+    greeting: false,
+    closed: undefined,
+    get usable() {
+      return live && !suspect && (sessionStands || !patient);
+    },
+    send: (frame) => link.send(frame),
+    guard,
+    nextId: () => String(++ids),
+  };
+  const tokens = createTokens(env, tokenStorage, tokenKey);
+  const store = createStore(guard);
+  const quiescence = createQuiescence(
+    env,
+    quiescenceTimeoutMs,
+    (sweep) => store.show(sweep),
+    (awaited) =>
+      emit('warning', {
+        kind: 'quiescence',
+        message: `${awaited} answers missing after ${quiescenceTimeoutMs} ms`,
+      }),
+  );
+  const subscriptions = createSubscriptions(wire, (id) => quiescence.settle(id));
+  const methods = createMethods(wire, env, queue, callTimeoutMs);
 
   /** Forgets who is logged in. */
-  #forget(): void {
-    this.#tokenStore.set(undefined);
-    this.userId = undefined;
-  }
+  const forget = (): void => {
+    tokens.set(undefined);
+    userId = undefined;
+  };
 
-  /** Everything that still waits ends with this error. */
-  end(error = new FailoverError('closed', 'client closed')): void {
-    if (this.closed) return;
-    this.closed = error;
-    this.#live = false;
-    this.#quiescence.cancel();
-    this.methods.close(error);
-    this.subscriptions.close(error);
-    this.store.end();
-  }
+  const remember = (result: unknown): void => {
+    const { id, token } = Object(result) as { id?: unknown; token?: unknown };
+    if (typeof token === 'string') tokens.set(token);
+    if (typeof id === 'string') userId = id;
+  };
 
-  #open(): void {
-    if (this.closed) return;
-    this.#lost();
-    this.#live = true;
-    this.#connected = false;
-    this.#departed = false;
-    this.#suspect = false;
-    const { awaited, pending } = this.subscriptions.revive();
-    this.#revived = awaited.length + pending.length;
-    awaited.push(CONNECTED);
-    this.#quiescence.begin(awaited, pending);
-    this.store.hold();
-    if (!this.#patient) this.#depart();
-  }
-
-  /** Everything this connection has to be told leaves in one flight. */
-  #depart(): void {
-    this.#departed = true;
-    this.greeting = true;
-    const token = this.#tokenStore.get();
-    if (token !== undefined) {
-      this.#resume(token);
-      this.#quiescence.await(String(this.#ids), UNIVERSAL_MS);
-    }
-    // A login that waits for its answer will replace the token, if it succeeds.
-    this.methods.greet();
-    if (this.epoch > 1) for (const hook of [...this.hooks]) this.guard(hook);
-    this.greeting = false;
-    this.#flush();
-  }
-
-  #flush(): void {
-    this.subscriptions.flush();
-    this.methods.flush();
-  }
-
-  #lost(): void {
-    if (!this.#live) return;
-    this.#live = false;
-    this.#quiescence.cancel();
-    if (this.leaving !== this.epoch) this.methods.lost(this.epoch);
-    this.epoch += 1;
-  }
-
-  /**
-   * Another connection takes over while this one still works. Until the new one is replayed, whose data is held back as
-   * always, and every call sent on this one is answered, what it says is taken as before.
-   */
-  #leave(): Leaving {
-    const { epoch } = this;
-    // A session that was refused answers nothing.
-    const wanted = this.#connected;
-    if (wanted) this.leaving = epoch;
-    return {
-      frame: (data) => this.#late(parseMessage(data)),
-      // Begun by the time it is asked: `open` follows at once.
-      done: Promise.resolve().then(async () => {
-        if (!wanted) return;
-        await this.#quiescence.settled;
-        await this.methods.answered(epoch);
-      }),
-      left: () => {
-        if (this.leaving === epoch) this.leaving = 0;
-        this.methods.lost(epoch);
-        // A result without its `updated`: what it changed is among the new connection's data.
-        if (this.#live) this.#quiescence.after(() => this.methods.caughtUp());
-        this.#flush();
-      },
-    };
-  }
-
-  #late(message: ServerMessage): void {
-    if ('collection' in message) return this.store.collection(message.collection).late(message);
-    switch (message.msg) {
-      case 'updated':
-        return this.methods.updated(message.ids);
-      case 'result':
-        return this.methods.result(message.id, message.error, message.result);
-      default:
-      // Subscriptions are the new connection's matter.
-    }
-  }
+  const tell = (error: FailoverError): void => {
+    if (error.kind === 'malformed') counts.malformedFrames += 1;
+    emit('error', error);
+  };
 
   /** Logs in with the token. A refusal is told, and not tried again. */
-  #resume(resume: string): void {
-    this.methods
-      .apply('login', [{ resume }], { retry: false }, (result) => {
+  const resume = (token: string): void => {
+    methods
+      .apply('login', [{ resume: token }], { retry: false }, (result) => {
         // Unless the app has logged out meanwhile.
-        if (this.#tokenStore.get() === resume) this.#remember(result);
+        if (tokens.get() === token) remember(result);
       })
       .catch((cause: FailoverError) => {
         // Lost with its connection: the next one resumes anew.
         if (cause.kind !== 'server' && cause.kind !== 'timeout') return;
         // 403 is Meteor's word for a token that is none any more; a server in trouble says others.
-        if ((cause as Partial<DDPError>).code === 403 && this.#tokenStore.get() === resume) this.#forget();
-        this.#error(new FailoverError('handshake', `login not resumed: ${cause.message}`, { cause }));
+        if ((cause as Partial<DDPError>).code === 403 && tokens.get() === token) forget();
+        tell(new FailoverError('handshake', `login not resumed: ${cause.message}`, { cause }));
       });
-  }
-
-  readonly #remember = (result: unknown): void => {
-    const { id, token } = Object(result) as { id?: unknown; token?: unknown };
-    if (typeof token === 'string') this.#tokenStore.set(token);
-    if (typeof id === 'string') this.userId = id;
   };
 
-  #error(error: FailoverError): void {
-    if (error.kind === 'malformed') this.counts.malformedFrames += 1;
-    this.#emit('error', error);
-  }
+  const flush = (): void => {
+    subscriptions.flush();
+    methods.flush();
+  };
 
-  #receive(message: ServerMessage): void {
-    if (!this.#live) return;
-    if ('collection' in message) return this.store.collection(message.collection).apply(message);
+  /** Everything this connection has to be told leaves in one flight. */
+  const depart = (): void => {
+    departed = true;
+    wire.greeting = true;
+    const token = tokens.get();
+    if (token !== undefined) {
+      resume(token);
+      quiescence.await(String(ids), UNIVERSAL_MS);
+    }
+    // A login that waits for its answer will replace the token, if it succeeds.
+    methods.greet();
+    if (wire.epoch > 1) for (const hook of [...hooks]) guard(hook);
+    wire.greeting = false;
+    flush();
+  };
+
+  const lost = (): void => {
+    if (!live) return;
+    live = false;
+    quiescence.cancel();
+    if (wire.leaving !== wire.epoch) methods.lost(wire.epoch);
+    wire.epoch += 1;
+  };
+
+  const end = (error = new FailoverError('closed', 'client closed')): void => {
+    if (wire.closed) return;
+    wire.closed = error;
+    live = false;
+    quiescence.cancel();
+    methods.close(error);
+    subscriptions.close(error);
+    store.end();
+  };
+
+  /** The server wants another version: the next connection offers it, unless that was refused before. */
+  const negotiate = (wanted: string): void => {
+    if (VERSIONS.includes(wanted) && !offered.has(wanted)) {
+      version = wanted;
+      return link.reconnect();
+    }
+    const error = new FailoverError('handshake', `no common DDP version, server: ${show(wanted)}`);
+    tell(error);
+    end(error);
+    link.close();
+  };
+
+  const receive = (message: ServerMessage): void => {
+    if (!live) return;
+    if ('collection' in message) return store.collection(message.collection).apply(message);
     switch (message.msg) {
       case 'updated':
-        return this.#quiescence.after(() => this.methods.updated(message.ids));
+        return quiescence.after(() => methods.updated(message.ids));
       case 'result':
-        if (message.error?.kind === 'malformed') this.#error(message.error);
-        this.methods.result(message.id, message.error, message.result);
-        return this.#quiescence.settle(message.id);
+        if (message.error?.kind === 'malformed') tell(message.error);
+        methods.result(message.id, message.error, message.result);
+        return quiescence.settle(message.id);
       case 'ready':
-        for (const id of message.ids) this.subscriptions.ready(id, (fn) => this.#quiescence.after(fn));
+        for (const id of message.ids) subscriptions.ready(id, (fn) => quiescence.after(fn));
         return;
       case 'nosub': {
-        const error = this.subscriptions.nosub(message.id, message.error);
-        if (error) this.#error(error);
+        const error = subscriptions.nosub(message.id, message.error);
+        if (error) tell(error);
         return;
       }
       case 'connected':
-        this.#offered.clear();
-        this.#connected = true;
-        if (!this.#departed) this.#depart();
+        offered.clear();
+        sessionStands = true;
+        if (!departed) depart();
         // Sent too early for this server.
-        else if (this.#patient) {
-          this.methods.greet();
-          this.#flush();
+        else if (patient) {
+          methods.greet();
+          flush();
         }
         // First of all that is due once the data is shown.
-        this.#quiescence.after(() => this.methods.caughtUp());
-        return this.#quiescence.settle(CONNECTED);
+        quiescence.after(() => methods.caughtUp());
+        return quiescence.settle(CONNECTED);
       case 'ping':
-        return this.send(encode({ msg: 'pong', id: message.id }));
+        return link.send(encode({ msg: 'pong', id: message.id }));
       case 'failed':
         // After `connected` there is nothing left to negotiate.
-        return this.#offered.size ? this.#negotiate(message.version) : undefined;
+        return offered.size ? negotiate(message.version) : undefined;
       case 'error': {
         const { msg, id } = message.offending;
         const error = new FailoverError('server', `server: ${message.reason}`);
-        if (!this.#connected && (id !== undefined || msg === 'ping')) {
+        if (!sessionStands && (id !== undefined || msg === 'ping')) {
           // It hears nothing before `connected`, but loses nothing: what it names goes again then, and from now on waits.
-          this.#patient = true;
-          this.subscriptions.unsent(id);
-          return this.methods.unsent(id);
+          patient = true;
+          subscriptions.unsent(id);
+          return methods.unsent(id);
         }
         // Servers of DDP pre1 know no pings.
         if (msg === 'ping') return;
-        this.methods.result(id as string, error, undefined);
-        return this.#error(error);
+        methods.result(id as string, error, undefined);
+        return tell(error);
       }
       case 'malformed':
-        return this.#error(message.error);
+        return tell(message.error);
       case 'unknown':
-        this.counts.unknownMessages += 1;
-        return this.#emit('warning', {
-          kind: 'notice',
-          message: `unknown message ${show(message.name)}`,
-        });
+        counts.unknownMessages += 1;
+        return emit('warning', { kind: 'notice', message: `unknown message ${show(message.name)}` });
       case 'ignored':
         return;
       default:
         message satisfies never;
     }
-  }
+  };
 
-  /** The server wants another version: the next connection offers it, unless that was refused before. */
-  #negotiate(version: string): void {
-    if (VERSIONS.includes(version) && !this.#offered.has(version)) {
-      this.#version = version;
-      return this.link.reconnect();
+  /** What a connection still says that is being left. */
+  const late = (message: ServerMessage): void => {
+    if ('collection' in message) return store.collection(message.collection).late(message);
+    switch (message.msg) {
+      case 'updated':
+        return methods.updated(message.ids);
+      case 'result':
+        return methods.result(message.id, message.error, message.result);
+      default:
+      // Subscriptions are the new connection's matter.
     }
-    const error = new FailoverError('handshake', `no common DDP version, server: ${show(version)}`);
-    this.#error(error);
-    this.end(error);
-    this.link.close();
-  }
+  };
+
+  /**
+   * Another connection takes over while this one still works. Until the new one is replayed, whose data is held back as
+   * always, and every call sent on this one is answered, what it says is taken as before.
+   */
+  const leave = (): Leaving => {
+    const { epoch } = wire;
+    // A session that was refused answers nothing.
+    const wanted = sessionStands;
+    if (wanted) wire.leaving = epoch;
+    return {
+      frame: (data) => late(parseMessage(data)),
+      // Begun by the time it is asked: `open` follows at once.
+      done: Promise.resolve().then(async () => {
+        if (!wanted) return;
+        await quiescence.settled;
+        await methods.answered(epoch);
+      }),
+      left() {
+        if (wire.leaving === epoch) wire.leaving = 0;
+        methods.lost(epoch);
+        // A result without its `updated`: what it changed is among the new connection's data.
+        if (live) quiescence.after(() => methods.caughtUp());
+        flush();
+      },
+    };
+  };
+
+  const link = dial({
+    ...rest,
+    env,
+    heartbeat: rest.heartbeat ?? { message: PING, isReply: isPong, required: true },
+    // A lost connection is no end of this client.
+    events: 'link',
+    serverNotices,
+    handshake: async (send, receive) => {
+      await handshake?.(send, receive);
+      offered.add(version);
+      send(encode({ msg: 'connect', version, support: VERSIONS }));
+    },
+    layer: {
+      replayed: () => quiescence.settled.then(() => revived),
+      leave,
+      unconfirmed: () => methods.unconfirmed(wire.epoch).length,
+    },
+  });
+  link.addEventListener('open', () => {
+    if (wire.closed) return;
+    lost();
+    live = true;
+    sessionStands = departed = suspect = false;
+    const { awaited, pending } = subscriptions.revive();
+    revived = awaited.length + pending.length;
+    awaited.push(CONNECTED);
+    quiescence.begin(awaited, pending);
+    store.hold();
+    if (!patient) depart();
+  });
+  link.addEventListener('message', (event) => receive(parseMessage((event as MessageEvent).data)));
+  link.addEventListener('close', () => end());
+  link.on('giveup', end);
+  link.on('down', lost);
+  link.on('suspect', () => (suspect = true));
+  link.on('status', ({ name }) => {
+    // The suspect answered after all: nothing was replaced, what waited may go.
+    if (name !== 'online' || !suspect) return;
+    suspect = false;
+    flush();
+  });
+  link.on('warning', (warning) => emit('warning', warning));
+
+  return {
+    link,
+    env,
+    subscribe: subscriptions.add,
+    apply: methods.apply,
+    collection: store.collection,
+    hooks,
+    counts,
+    end,
+    userId: () => userId,
+    login: async (credentials, method) =>
+      methods.apply(method, [check('credentials', credentials, isObject)], {}, remember),
+    async logout() {
+      forget();
+      // Again in the order of the server's answers: a login that was under way has brought a new token.
+      await methods.apply('logout', [], {}, forget);
+    },
+  };
 }

@@ -1,3 +1,4 @@
+import { check, isFunction, isString } from '../core/check.ts';
 import { FailoverError } from '../core/errors.ts';
 import type { DDPError } from './errors.ts';
 import { toJson } from './ejson.ts';
@@ -39,125 +40,125 @@ interface Entry {
   readonly holders: Set<Holder>;
 }
 
-export class Subscriptions {
-  readonly #wire: Wire;
-  readonly #settled: (id: string) => void;
-  readonly #entries = new Map<string, Entry>();
-  readonly #shared = new Map<string | undefined, Entry>();
-  /** Stopped while the wire was not usable: still to be told, if the connection turns out to live. */
-  #unsubs: string[] = [];
-
-  /** @param settled is told the id of each subscription that needs no further waiting for */
-  constructor(wire: Wire, settled: (id: string) => void) {
-    this.#wire = wire;
-    this.#settled = settled;
-  }
-
-  add(name: string, params: readonly unknown[]): Subscription {
-    const key = params.some(isFunction) ? undefined : JSON.stringify([name, toJson(params)]);
-    const entry = this.#shared.get(key) ?? this.#create(name, params, key);
-    const holder: Holder = { active: true, resolve() {}, reject() {} };
-    const ready = new Promise<void>((resolve, reject) => Object.assign(holder, { resolve, reject }));
-    ready.catch(() => {});
-    entry.holders.add(holder);
-    if (entry.ready) holder.resolve();
-    if (this.#wire.closed) this.#end(entry, this.#wire.closed);
-    else if (!entry.epoch && this.#wire.usable) this.#send(entry, true);
-    return {
-      name,
-      ready,
-      get active() {
-        return holder.active;
-      },
-      stop: () => {
-        if (!holder.active) return;
-        const error = new FailoverError('aborted', `${name}: stopped`);
-        // Others may still want it.
-        if (entry.holders.size > 1) return release(entry, holder, error);
-        this.#end(entry, error);
-        if (entry.epoch !== this.#wire.epoch) return;
-        const frame = encode({ msg: 'unsub', id: entry.id });
-        if (this.#wire.usable) this.#wire.send(frame);
-        else this.#unsubs.push(frame);
-      },
-    };
-  }
-
-  #create(name: string, params: readonly unknown[], key: string | undefined): Entry {
-    const id = this.#wire.nextId();
-    const make = () =>
-      encode({ msg: 'sub', id, name, params: toJson(params.map((one) => (isFunction(one) ? one() : one))) });
-    const again = key === undefined ? make : undefined;
-    const entry = { id, key, frame: make(), again, epoch: 0, ready: false, holders: new Set<Holder>() };
-    this.#entries.set(id, entry);
-    if (key !== undefined) this.#shared.set(key, entry);
-    return entry;
-  }
-
+export interface Subscriptions {
+  add(name: string, params: readonly unknown[]): Subscription;
   /** Sends what the current connection has not seen, in order. */
-  flush(): void {
-    if (!this.#wire.usable) return;
-    for (const frame of this.#unsubs.splice(0)) this.#wire.send(frame);
-    for (const entry of this.#entries.values()) if (entry.epoch !== this.#wire.epoch) this.#send(entry);
-  }
-
-  #send(entry: Entry, fresh = false): void {
-    const { again } = entry;
-    // If it throws, the last one has to do.
-    if (again && !fresh) this.#wire.guard(() => (entry.frame = again()));
-    // It may have stopped its own subscription.
-    if (!this.#entries.has(entry.id)) return;
-    entry.epoch = this.#wire.epoch;
-    this.#wire.send(entry.frame);
-  }
-
+  flush(): void;
   /** The server has refused to hear it yet. */
-  unsent(id: unknown): void {
-    const entry = this.#entries.get(id as string);
-    if (entry?.epoch === this.#wire.epoch) entry.epoch = 0;
-  }
-
+  unsent(id: unknown): void;
   /** The ids of those that have been ready before (or have not), for a new connection; what the old one was still to be told is void. */
-  revive(): { awaited: string[]; pending: string[] } {
-    this.#unsubs = [];
-    const ids = (ready: boolean) =>
-      [...this.#entries].flatMap(([id, entry]) => (entry.ready === ready ? [id] : []));
-    return { awaited: ids(true), pending: ids(false) };
-  }
-
+  revive(): { awaited: string[]; pending: string[] };
   /** The server has sent all there was; the promises are kept as soon as that is visible. */
-  ready(id: string, visible: (fn: () => void) => void): void {
-    const entry = this.#entries.get(id);
-    if (!entry) return;
-    visible(() => {
-      entry.ready = true;
-      for (const holder of entry.holders) holder.resolve();
-    });
-    this.#settled(id);
-  }
-
+  ready(id: string, visible: (fn: () => void) => void): void;
   /** The server has ended it. Returns the error if nobody can learn of it from `ready` any more. */
-  nosub(id: string, error: DDPError | undefined): DDPError | undefined {
-    const entry = this.#entries.get(id);
-    if (!entry) return;
-    this.#end(entry, error ?? new FailoverError('server', 'ended by the server'));
-    return entry.ready ? error : undefined;
-  }
-
+  nosub(id: string, error: DDPError | undefined): DDPError | undefined;
   /** Ends all of them. */
-  close(error: FailoverError): void {
-    for (const entry of this.#entries.values()) this.#end(entry, error);
-  }
-
-  #end(entry: Entry, error: FailoverError): void {
-    this.#entries.delete(entry.id);
-    this.#shared.delete(entry.key);
-    for (const holder of entry.holders) release(entry, holder, error);
-    this.#settled(entry.id);
-  }
+  close(error: FailoverError): void;
 }
 
-const isFunction = (value: unknown): value is () => unknown => typeof value === 'function';
+/** @param settled is told the id of each subscription that needs no further waiting for */
+export function createSubscriptions(wire: Wire, settled: (id: string) => void): Subscriptions {
+  const entries = new Map<string, Entry>();
+  const shared = new Map<string | undefined, Entry>();
+  /** Stopped while the wire was not usable: still to be told, if the connection turns out to live. */
+  let unsubs: string[] = [];
+
+  const create = (name: string, params: readonly unknown[], key: string | undefined): Entry => {
+    const id = wire.nextId();
+    const make = () => {
+      const values = params.map((one) => (isFunction(one) ? (one as () => unknown)() : one));
+      return encode({ msg: 'sub', id, name, params: toJson(values, 'params') });
+    };
+    const again = key === undefined ? make : undefined;
+    const entry = { id, key, frame: make(), again, epoch: 0, ready: false, holders: new Set<Holder>() };
+    entries.set(id, entry);
+    if (key !== undefined) shared.set(key, entry);
+    return entry;
+  };
+
+  const send = (entry: Entry): void => {
+    const { again } = entry;
+    // Asked once for each connection, for the first one by `subscribe`. If it throws, the last one has to do.
+    if (again && entry.epoch) wire.guard(() => (entry.frame = again()));
+    // It may have stopped its own subscription.
+    if (!entries.has(entry.id)) return;
+    entry.epoch = wire.epoch;
+    wire.send(entry.frame);
+  };
+
+  const end = (entry: Entry, error: FailoverError): void => {
+    entries.delete(entry.id);
+    shared.delete(entry.key);
+    for (const holder of entry.holders) release(entry, holder, error);
+    settled(entry.id);
+  };
+
+  return {
+    add(name, params) {
+      check('name', name, isString);
+      const key = params.some(isFunction) ? undefined : JSON.stringify([name, toJson(params, 'params')]);
+      const entry = shared.get(key) ?? create(name, params, key);
+      const holder: Holder = { active: true, resolve() {}, reject() {} };
+      const ready = new Promise<void>((resolve, reject) => Object.assign(holder, { resolve, reject }));
+      ready.catch(() => {});
+      entry.holders.add(holder);
+      if (entry.ready) holder.resolve();
+      if (wire.closed) end(entry, wire.closed);
+      else if (!entry.epoch && wire.usable) send(entry);
+      return {
+        name,
+        ready,
+        get active() {
+          return holder.active;
+        },
+        stop() {
+          if (!holder.active) return;
+          const error = new FailoverError('aborted', `${name}: stopped`);
+          // Others may still want it.
+          if (entry.holders.size > 1) return release(entry, holder, error);
+          end(entry, error);
+          if (entry.epoch !== wire.epoch) return;
+          const frame = encode({ msg: 'unsub', id: entry.id });
+          if (wire.usable) wire.send(frame);
+          else unsubs.push(frame);
+        },
+      };
+    },
+    flush() {
+      if (!wire.usable) return;
+      for (const frame of unsubs.splice(0)) wire.send(frame);
+      for (const entry of entries.values()) if (entry.epoch !== wire.epoch) send(entry);
+    },
+    unsent(id) {
+      const entry = entries.get(id as string);
+      if (entry?.epoch === wire.epoch) entry.epoch = 0;
+    },
+    revive() {
+      unsubs = [];
+      const ids = (ready: boolean) =>
+        [...entries].flatMap(([id, entry]) => (entry.ready === ready ? [id] : []));
+      return { awaited: ids(true), pending: ids(false) };
+    },
+    ready(id, visible) {
+      const entry = entries.get(id);
+      if (!entry) return;
+      visible(() => {
+        entry.ready = true;
+        for (const holder of entry.holders) holder.resolve();
+      });
+      settled(id);
+    },
+    nosub(id, error) {
+      const entry = entries.get(id);
+      if (!entry) return;
+      end(entry, error ?? new FailoverError('server', 'ended by the server'));
+      return entry.ready ? error : undefined;
+    },
+    close(error) {
+      for (const entry of entries.values()) end(entry, error);
+    },
+  };
+}
 
 function release(entry: Entry, holder: Holder, error: FailoverError): void {
   entry.holders.delete(holder);

@@ -1,5 +1,4 @@
 import { isolate, type Env } from '../core/env.ts';
-import { badOption } from '../core/errors.ts';
 import type { DDPOptions } from './options.ts';
 
 /** The token that resumes a login on the next connection. */
@@ -10,8 +9,6 @@ export interface Tokens {
 
 /** In memory, and where the app says so in a storage, which may fail (full, forbidden): that is reported and changes nothing here. */
 export function createTokens(env: Env, storage: DDPOptions['tokenStorage'], key = 'ddp.loginToken'): Tokens {
-  if (storage !== undefined && typeof storage?.setItem !== 'function')
-    throw badOption('tokenStorage', storage, 'a Storage');
   let token: string | undefined;
   isolate(env, () => (token = storage?.getItem(key) || undefined));
   return {

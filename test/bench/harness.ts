@@ -8,8 +8,8 @@ import type { Call, Traffic } from './continuity.ts';
 import type { ClientName } from './options.ts';
 import type { Recording } from './outcome.ts';
 
-/** `ours` without the app around it, and a page that has the library but uses it for nothing. */
-export type PageClient = ClientName | 'ddp' | 'none';
+/** `ours` without the app around it, a Meteor app, and a page that has the library but uses it for nothing. */
+export type PageClient = ClientName | 'ddp' | 'meteor' | 'none';
 
 export interface ClientStats {
   readonly suspicions: number;
@@ -100,18 +100,28 @@ export class Harness {
     return new Harness(browser, cluster, { bench: recorder + clients, ours, rws });
   }
 
+  /** The recorder and the clients: runs in a page before anything else. */
+  get prelude(): string {
+    return this.#scripts.bench;
+  }
+
   async close(): Promise<void> {
     await (await this.#shared)?.close();
   }
 
   /** A page in a context of its own; Firefox: in a browser of its own, since it queues handshakes browser-wide. */
-  async open(client: PageClient, options: ClientOptions): Promise<BenchPage> {
+  open(client: PageClient, options: ClientOptions): Promise<BenchPage> {
+    return this.openWith((page) => this.load(page, client, options));
+  }
+
+  /** The same with a client of one's own. */
+  async openWith(load: (page: Page) => Promise<void>): Promise<BenchPage> {
     const own = this.browser === 'firefox' ? await launch(this.browser) : undefined;
     const browser = own ?? (await (this.#shared ??= launch(this.browser)));
     const { page, context } = await openPage(browser);
     const close = (): Promise<void> => (own ?? context).close();
     try {
-      await this.load(page, client, options);
+      await load(page);
       return { page, close };
     } catch (error) {
       await close();

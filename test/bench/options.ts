@@ -52,7 +52,7 @@ All
   --json FILE                        everything, for later questions`;
 
 export const clientNames = ['ours', 'plain', 'rws', 'bare', 'bare-ddp'] as const;
-const outageNames = ['stop', 'kill', 'hang', 'blackhole'] as const;
+export const outageNames = ['stop', 'kill', 'hang', 'blackhole'] as const;
 const turnoverNames = ['drain', 'rolling'] as const;
 const faultNames = [...outageNames, ...turnoverNames, 'hang-both'] as const;
 const modeFlags = ['tabs', 'stalls', 'idle', 'failures', 'pacing'] as const;
@@ -65,13 +65,13 @@ export type Mode = 'outages' | (typeof modeFlags)[number];
 
 export class UsageError extends Error {}
 
-function oneOf<T extends string>(flag: string, value: string, allowed: readonly T[]): T {
+export function oneOf<T extends string>(flag: string, value: string, allowed: readonly T[]): T {
   const found = allowed.find((name) => name === value);
   if (found === undefined) throw new UsageError(`--${flag}: expected ${allowed.join(', ')}, got "${value}"`);
   return found;
 }
 
-function number(flag: string, value: string, min: number): number {
+export function number(flag: string, value: string, min: number): number {
   const n = Number(value);
   if (!Number.isFinite(n) || n < min || value.trim() === '')
     throw new UsageError(`--${flag}: expected a number from ${min}, got "${value}"`);

@@ -83,6 +83,20 @@
       };
       socket.onclose = clients['bare-ddp'];
     },
+    /** An app on Meteor's own client (test/meteor/page-app.js), whatever carries it: served when it has a document of that node. */
+    meteor() {
+      const { meteorApp, uninstall } = window;
+      if (uninstall) {
+        listen(uninstall.link);
+        bench.stats = () => uninstall.link.stats();
+      }
+      bench.state = () => ({
+        name: meteorApp.Meteor.status().connected ? 'online' : 'down',
+        node: meteorApp.node(),
+      });
+      meteorApp.onNode = bench.serve;
+      if (meteorApp.node() !== undefined) bench.serve(meteorApp.node());
+    },
     /** Only the library. */
     none: () => bench.serve('none'),
   };

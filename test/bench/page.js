@@ -89,6 +89,11 @@
     const [, plain, ddp] = /^\{"node":"(\w+)"\}$|^\{"msg":"node","id":"(\w+)"/.exec(data) ?? [];
     return plain ?? ddp;
   }
+  /** What a frame carries: over SockJS an array of messages, or nothing, else itself. */
+  const messagesOf = (data) => {
+    if (/^a?\["/.test(data)) return JSON.parse(data.slice(data.indexOf('[')));
+    return /^([oh]$|c\[)/.test(data) ? [] : [data];
+  };
   const isPing = (data) => data === 'ping' || data.startsWith('{"msg":"ping"');
   const isPong = (data) => data === 'pong' || data.startsWith('{"msg":"pong"');
   /** RFC 6455 5.2: 2 bytes, 2 more from 126 bytes of payload; a client's frame has a mask of 4. All here is ASCII. */
@@ -140,10 +145,12 @@
     #heard(data) {
       const dial = this.#dial;
       dial.proven ??= now();
-      if (isPong(data) || isPing(data)) return;
-      keep(dial.received, now());
-      dial.node = nodeOf(data) ?? dial.node;
-      if (data.startsWith('{"msg":"ready"')) keep(dial.ready, now());
+      for (const message of messagesOf(data)) {
+        if (isPong(message) || isPing(message)) continue;
+        keep(dial.received, now());
+        dial.node = nodeOf(message) ?? dial.node;
+        if (message.startsWith('{"msg":"ready"')) keep(dial.ready, now());
+      }
     }
 
     /** An attempt that its client gives up is over then, whenever the engine may say so. */
@@ -157,13 +164,14 @@
       const { traffic, stall } = bench;
       traffic.framesUp++;
       traffic.bytesUp += frameBytes(data, 4);
-      if (isPing(data)) {
+      const messages = messagesOf(data);
+      if (messages.some(isPing)) {
         traffic.pings++;
         if (stall && stall.random() < stall.share) {
           bench.stalls++;
           this.#line.until = now() + stall.minMs + stall.random() * (stall.maxMs - stall.minMs);
         }
-      } else if (!isPong(data)) keep(this.#dial.sent, now());
+      } else if (!messages.every(isPong)) keep(this.#dial.sent, now());
       super.send(data);
     }
   };

@@ -1,5 +1,6 @@
 /** Time until a page is served by the surviving node: rounds of a few pages, each of which may live through several outages. */
 import type { Page } from 'puppeteer-core';
+import type { Cluster } from '../../demo/cluster.ts';
 import {
   begin,
   busiest,
@@ -32,7 +33,10 @@ export async function series(
       if (waiting.length === 0) break;
       for (const client of waiting) {
         const outcomes = results.get(client)!;
-        const round = await playRound(harness, o, client, fault);
+        const warm = o.standby && (client === 'ours' || client === 'plain');
+        const options = { policy: o.policy, standby: o.standby ? 'warm' : 'off' } as const;
+        const open = () => harness.open(client, options);
+        const round = await playRound(harness.cluster, fault, { ...o, warm, open });
         outcomes.push(...round.outcomes);
         gaps.push(...round.gaps);
         process.stderr.write(`\r${fault}, ${client}: ${outcomes.length} of ${o.victims} victims `);
@@ -67,25 +71,27 @@ export async function series(
   return sections;
 }
 
+export interface Round extends Pick<Options, 'pages' | 'outages' | 'gapMs' | 'limitMs'> {
+  /** Wait for a warm standby. */
+  readonly warm: boolean;
+  open(): Promise<BenchPage>;
+}
+
 /** Outcomes of one set of pages, and the time between the beginnings of its outages. */
-async function playRound(
-  harness: Harness,
-  o: Options,
-  client: ClientName,
+export async function playRound(
+  cluster: Cluster,
   fault: OutageName,
+  o: Round,
 ): Promise<{ outcomes: Outcome[]; gaps: number[] }> {
-  const { cluster } = harness;
-  const options = { policy: o.policy, standby: o.standby ? 'warm' : 'off' } as const;
-  const warm = o.standby && (client === 'ours' || client === 'plain');
   const outcomes: Outcome[] = [];
   const starts: number[] = [];
   let pages: BenchPage[] = [];
   try {
     // One after the other: the start of a page is the heaviest part, and no part of the measurement.
-    for (let i = 0; i < o.pages; i++) pages.push(await harness.open(client, options));
+    for (let i = 0; i < o.pages; i++) pages.push(await o.open());
     for (let k = 0; k < o.outages && pages.length > 0; k++) {
       await pause(Math.max(0, (starts.at(-1) ?? 0) + o.gapMs - Date.now()));
-      pages = await stillSettled(pages, warm);
+      pages = await stillSettled(pages, o.warm);
       await begin(pages.map(({ page }) => page));
       const nodes = await Promise.all(pages.map(({ page }) => nodeOf(page)));
       const failing = busiest(nodes);

@@ -22,6 +22,8 @@ export class Tap {
   readonly lines: Line[] = [];
   /** Documents that pages asked for. */
   readonly documents: string[] = [];
+  /** So many of the next WebSockets open, and then nothing is heard on them. */
+  mute = 0;
   /** Changes a page's content security policy. */
   policy: (policy: string) => string = (policy) => policy;
 
@@ -53,7 +55,7 @@ export class Tap {
 
   /** Forgets what was, for the next test; pages should be closed by then. */
   reset(): void {
-    this.dials = 0;
+    this.dials = this.mute = 0;
     this.lines.length = this.documents.length = 0;
     this.policy = (policy) => policy;
   }
@@ -80,6 +82,10 @@ export class Tap {
 
   #join(asked: IncomingMessage, socket: Duplex, head: Buffer): void {
     this.dials += 1;
+    if (this.mute > 0) {
+      this.mute -= 1;
+      return this.#sockets.handleUpgrade(asked, socket, head, (page) => page.on('error', () => {}));
+    }
     const path = asked.url!;
     const server = new WebSocket(this.#cluster.replace('http', 'ws') + path);
     let node = '';

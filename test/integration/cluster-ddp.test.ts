@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { startCluster, type Cluster } from '../../demo/cluster.ts';
+import { Accounts } from '../../demo/server/accounts.ts';
 import { DdpSession } from '../../demo/server/ddp.ts';
 import { Mirror, type Change, type Store } from '../../demo/server/store-api.ts';
 import { Ear, nodeUrl, until } from './cluster-tools.ts';
@@ -309,7 +310,7 @@ describe('a session by itself', () => {
       todos: mirror.todos,
       onChange: (listener: (change: Change) => void) => mirror.onChange(listener),
     } as unknown as Store;
-    const ddp = new DdpSession(peer, { store, nodeId: 'a', greet: () => {} });
+    const ddp = new DdpSession(peer, { store, nodeId: 'a', accounts: new Accounts('key'), greet: () => {} });
     ddp.receive(JSON.stringify({ msg: 'connect', version: '1', support: ['1'] }));
     sent.length = 0;
     return { ddp, sent, peer, mirror };

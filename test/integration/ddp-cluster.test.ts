@@ -92,7 +92,8 @@ describe('against the demo cluster', () => {
     expect(await ddp.call('whoami')).toBe(other(node));
     await until('the same documents', () => todos.size === 4 && todos.get('done')?.done);
     expect(await survivor.call('count', 'key')).toBe(2);
-    const byId = (docs: readonly { _id: string }[]) => [...docs].sort((a, b) => a._id.localeCompare(b._id));
+    const byId = (docs: readonly { _id: unknown }[]) =>
+      [...docs].sort((a, b) => String(a._id).localeCompare(String(b._id)));
     expect(byId(todos.find())).toEqual(byId(survivor.collection('todos').find()));
     expect(todos.get('same')).toBe(same);
     expect([...log].sort()).toEqual(['+mine', '+new', '-gone', '~done']);

@@ -1,6 +1,7 @@
 /** The package as a user gets it: packed, unpacked into an app's node_modules, imported in every way an app may. */
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -164,7 +165,18 @@ async function result(name: string, text?: string): Promise<string> {
 describe('the package', () => {
   it('holds what users need and nothing else', () => {
     const others = files.filter((path) => !path.startsWith('dist/'));
-    expect(others.sort()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'docs/ddp.md', 'package.json']);
+    expect(others.sort()).toEqual([
+      'CHANGELOG.md',
+      'LICENSE',
+      'README.md',
+      'ddp/package.json',
+      'docs/ddp.md',
+      'docs/meteor.md',
+      'meteor/package.json',
+      'package.json',
+      'server/package.json',
+      'sockjs/package.json',
+    ]);
     expect(files).toContain('dist/failover-websocket.global.js');
   });
 
@@ -187,8 +199,24 @@ describe('the package', () => {
     const read = (name: string): Promise<string> =>
       readFile(join(app, 'node_modules/failover-websocket/dist', name), 'utf8');
     expect((await read('server.js')).match(/from ?"[^"]+"/g)).toEqual(['from"node:util"']);
-    expect(await read('failover-websocket.global.js')).not.toMatch(/service restart|sockjs/i);
+    expect(await read('failover-websocket.global.js')).not.toMatch(/service restart/i);
   });
+
+  it.each(['ddp', 'meteor', 'server', 'sockjs'])(
+    'is found by what knows no `exports`, as Meteor’s bundler: %s',
+    async (entry) => {
+      const home = join(app, 'node_modules/failover-websocket');
+      const require = createRequire(join(app, 'any.cjs'));
+      // A path that names a folder is resolved by its package.json, without the package's `exports`.
+      expect(require(join(home, entry))).toBe(require(`failover-websocket/${entry}`));
+      const { module, types } = JSON.parse(await readFile(join(home, entry, 'package.json'), 'utf8')) as {
+        module: string;
+        types: string;
+      };
+      expect(await realpath(join(home, entry, module))).toBe(await realpath(join(home, `dist/${entry}.js`)));
+      expect(await readFile(join(home, entry, types), 'utf8')).toMatch(/export/);
+    },
+  );
 
   it.each([
     ['import', esm, 'esm', 'esbuild.mjs'],

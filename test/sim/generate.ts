@@ -89,6 +89,19 @@ export function generate(seed: number): Plan {
   for (let tab = 0; tab < tabs; tab++)
     for (let left = dice.int(4, 14); left > 0; left--)
       steps.push({ at: dice.chance(0.3) ? 0 : at(faultsUntil), ...work(dice, protocol, tab) });
+  // To leave a node for one that takes the token no more.
+  if (plan.link.login && plan.link.provider === 'ends' && dice.chance(0.5)) {
+    const when = at(faultsUntil);
+    steps.push({ at: when, do: 'revoke' });
+    for (const { after: _, ...drain } of allDrain(nodes)) steps.push({ at: when, ...drain } as Step);
+  }
+  // An app that acts while it is told to go and has no network.
+  if (dice.chance(0.02)) {
+    const when = at(faultsUntil - 2_000);
+    for (const { after: _, ...drain } of allDrain(nodes)) steps.push({ at: when, ...drain } as Step);
+    steps.push({ at: when + 700, do: 'offline', tab: 0 });
+    steps.push({ at: when + 1_000, do: dice.pick(['reconnect', 'close']), tab: 0 });
+  }
   // Now and then an app ends in the midst of it.
   if (dice.chance(0.08)) {
     const after = (steps[dice.int(0, steps.length - 1)]?.at ?? 0) + dice.int(0, 500);
@@ -173,9 +186,29 @@ function faults(dice: Dice, nodes: number, tabs: number): Later[] {
     [2, () => [now({ do: 'sleep', tab, ms: dice.int(1_000, 40_000) })]],
     [2, () => [now({ do: 'bfcache', tab, ms: dice.int(100, 8_000) })]],
     [1, () => [now({ do: 'touch', tab })]],
+    [
+      1,
+      () => [
+        ...allDrain(nodes),
+        { do: 'offline', tab, after: 700 },
+        dice.chance(0.5)
+          ? { do: 'bfcache', tab, ms: 500, after: 1_000 }
+          : { do: 'online', tab, after: 2_000 },
+      ],
+    ],
   ];
   return dice.weighted(kinds)();
 }
+
+/** Wherever a client is, it is told to go, with time to spare. */
+const allDrain = (nodes: number): Later[] =>
+  Array.from({ length: nodes }, (_, node) => ({
+    do: 'drain',
+    node,
+    afterMs: 8_000,
+    spreadMs: 4_000,
+    after: 0,
+  }));
 
 function work(dice: Dice, protocol: Plan['protocol'], tab: number): Work {
   const rare = dice.random();

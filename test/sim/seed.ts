@@ -40,18 +40,20 @@ async function playBatch({ from, to }: Batch): Promise<Played> {
     virtualMs += ms;
     // Node tells of it when the seed is through.
     await new Promise(setImmediate);
-    const found = violation ?? (rejected && { rule: 'uncaught', text: String(rejected), at: ms });
+    const found = violation ?? uncaught(ms);
     if (found) violations.push({ seed, violation: found });
   }
   return { seeds: to - from, virtualMs, violations, seen: [...seen] };
 }
 
 /** A promise that nobody looked at. */
-let rejected: unknown;
+const uncaught = (at: number): Violation | undefined =>
+  rejected && { rule: 'uncaught', text: rejected.message, at };
+let rejected: Error | undefined;
 
 // As the main file of a worker thread it plays what it is told to.
 if ((workerData as { simulation?: true } | null)?.simulation) {
-  process.on('unhandledRejection', (reason) => (rejected = reason ?? 'a rejection'));
+  process.on('unhandledRejection', (reason) => (rejected = new Error(String(reason))));
   parentPort!.on('message', (batch: Batch) => {
     void playBatch(batch).then((played) => parentPort!.postMessage(played));
   });

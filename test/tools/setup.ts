@@ -5,6 +5,7 @@
 import { constants } from 'node:fs';
 import { access, readFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
+import { ensureMeteorClient } from '../meteor/fixture.ts';
 import { isMain, run } from './run.ts';
 
 export type Part = 'chromium' | 'firefox' | 'redis-server';
@@ -100,8 +101,10 @@ export const advice = (missing: readonly Part[]): string[] =>
   missing.map((part) => `${part} is missing: ${specs[part].elsewhere}`);
 
 if (isMain(import.meta.url)) {
-  const missing = await ensure(parts);
-  for (const line of advice(missing)) console.error(line);
+  const missing: string[] = advice(await ensure(parts));
+  const client = await ensureMeteorClient();
+  if (client !== undefined) missing.push(`a Meteor client is missing: ${client}`);
+  for (const line of missing) console.error(line);
   if (missing.length > 0 && process.env.CI === 'true') process.exitCode = 1;
   else if (missing.length > 0) console.error('The suites that need them are skipped by name.');
 }

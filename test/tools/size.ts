@@ -11,6 +11,7 @@ import { minify } from 'terser';
 const budgets = [
   { name: '.', entries: ['index'], bytes: 14 * 1024 },
   { name: '. + ./ddp', entries: ['index', 'ddp'], bytes: 24 * 1024 },
+  { name: '. + ./meteor', entries: ['index', 'meteor'], bytes: 18 * 1024 },
 ];
 
 async function bundle(entries: readonly string[], external: string[] = []): Promise<number> {

@@ -268,7 +268,7 @@ describe('limits', () => {
   it.each([0, -1, NaN, '1', 2 ** 31, null])('timeoutMs %s is refused', async (timeoutMs) => {
     const { ddp } = world();
     const call = ddp.apply('m', [], { timeoutMs: timeoutMs as number });
-    await expect(call).rejects.toThrow(/^timeoutMs: /);
+    await expect(call).rejects.toThrow(/^options\.timeoutMs: /);
     await expect(call).rejects.toBeInstanceOf(RangeError);
     ddp.close();
   });
@@ -278,7 +278,7 @@ describe('limits', () => {
     const circle: unknown[] = [];
     circle.push(circle);
     await expect(ddp.call('m', circle)).rejects.toBeInstanceOf(RangeError);
-    await expect(ddp.call('m', 5n)).rejects.toBeInstanceOf(TypeError);
+    await expect(ddp.call('m', 5n)).rejects.toBeInstanceOf(RangeError);
     expect(() => ddp.subscribe('s', circle)).toThrow(RangeError);
     expect(link.sent()).toEqual([]);
     ddp.close();

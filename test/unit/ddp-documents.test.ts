@@ -156,7 +156,7 @@ describe('observers', () => {
       throw new Error('mine');
     };
     ddp.collection('c').observe({ added: boom, changed: boom, removed: boom });
-    ddp.collection('c').observe({});
+    ddp.collection('c').observe({ moved() {} });
     const log = watch(ddp);
     link.receive(changed('a', { n: 1 }), removed('a'));
     expect(look(log)).toBe('+a ~a -a');

@@ -13,7 +13,9 @@ import {
   type World,
 } from './ddp-harness.ts';
 
-// Stories drawn from a seed: whatever happens, in whatever order, what the client promises holds.
+// Stories drawn from a seed: whatever happens, in whatever order, what the client promises holds. Hundreds of them take seconds
+// of computing, and several times as long beside other work.
+vi.setConfig({ testTimeout: 60_000 });
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
@@ -192,8 +194,8 @@ describe('a cluster', () => {
     let suspect = false;
 
     // What the events tell is at any time what there is.
-    const seen = new Map<string, unknown>();
-    ddp.collection('c').observe({
+    const seen = new Map<unknown, unknown>();
+    ddp.collection<{ _id: string; version?: unknown }>('c').observe({
       added: (doc) => {
         if (seen.has(doc._id)) problems.add(`added twice: ${doc._id}`);
         seen.set(doc._id, doc);

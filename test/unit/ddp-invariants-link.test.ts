@@ -117,6 +117,22 @@ test('a node crashes while a call waits that nothing passes: the same', async ()
   await call;
 });
 
+test('a node crashes: the report counts as unconfirmed what is not sent again, and nothing else', async () => {
+  start([{ methodMs: Infinity }, {}]);
+  ddp.on('failover', ({ unconfirmedSends }) => world.say(`${unconfirmedSends} unconfirmed`));
+  await world.pass(500);
+  ddp.subscribe('one');
+  const again = ddp.call('again');
+  ddp.apply('once', [], { retry: false }).catch(({ kind }: { kind: string }) => world.say(`once ${kind}`));
+  world.last.serverEnds();
+  await world.pass(3_000);
+  await again;
+  expect(told(2)).toEqual(['connect', 'sub one', 'method again']);
+  expect(world.story().map((line) => line.replace(/^\d+ /, ''))).toEqual(
+    expect.arrayContaining(['once unconfirmed', '1 unconfirmed']),
+  );
+});
+
 test('a node drains and dies: calls that may run once are not asked of the next', async () => {
   start([{ methodMs: Infinity }, {}]);
   await world.pass(500);

@@ -209,7 +209,7 @@ describe('EJSON', () => {
     ['that key beside a wrapper', [{ callee: 1 }, new Date(1)], [{ callee: 1 }, { $date: 1 }]],
     ['plain', { a: [1, 'b', null, true, {}] }, { a: [1, 'b', null, true, {}] }],
   ])('%s', (_name, value, json) => {
-    expect(toJson(value)).toEqual(json);
+    expect(toJson(value, 'it')).toEqual(json);
     const text = JSON.stringify(json);
     expect(revive(JSON.parse(text))).toEqual(value);
   });
@@ -219,24 +219,24 @@ describe('EJSON', () => {
     const text = '{"z":{"$date":1},"a":{"$escape":{"y":1,"$date":2,"b":{"$InfNaN":0}}},"m":null}';
     const value = revive(JSON.parse(text)) as { a: object };
     expect([keys(value), keys(value.a)]).toEqual(['zam', 'y$dateb']);
-    const json = toJson({ z: 1, a: { $binary: { y: 1, b: 2 } }, m: new Date(1) });
+    const json = toJson({ z: 1, a: { $binary: { y: 1, b: 2 } }, m: new Date(1) }, 'it');
     expect(JSON.stringify(json)).toBe('{"z":1,"a":{"$escape":{"$binary":{"y":1,"b":2}}},"m":{"$date":1}}');
   });
 
   it('leaves what it is given alone, and follows no circle', () => {
     const params = Object.freeze([Object.freeze({ at: new Date(1), n: NaN })]);
-    expect(toJson(params)).toEqual([{ at: { $date: 1 }, n: { $InfNaN: 0 } }]);
+    expect(toJson(params, 'it')).toEqual([{ at: { $date: 1 }, n: { $InfNaN: 0 } }]);
     const circle: unknown[] = [];
     circle.push(circle);
-    expect(() => toJson(circle)).toThrow(RangeError);
+    expect(() => toJson(circle, 'it')).toThrow(RangeError);
   });
 
   it('carries what MongoDB may nest, and no more than twice that', () => {
     const nested = (levels: number): unknown => JSON.parse(`${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`);
     expect(() => revive(nested(200))).not.toThrow();
     expect(() => revive(nested(202))).toThrow(RangeError);
-    expect(() => toJson(nested(200))).not.toThrow();
-    expect(() => toJson(nested(202))).toThrow(RangeError);
+    expect(() => toJson(nested(200), 'it')).not.toThrow();
+    expect(() => toJson(nested(202), 'it')).toThrow(RangeError);
   });
 
   it.each([

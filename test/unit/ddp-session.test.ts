@@ -472,7 +472,7 @@ describe('options', () => {
     ['hedge', 'yes'],
   ])('%s: %s is refused', (name, value) => {
     expect(() => world({ [name]: value })).toThrow(RangeError);
-    expect(() => world({ [name]: value })).toThrow(new RegExp(`^${name}: .* got "?${value}`));
+    expect(() => world({ [name]: value })).toThrow(new RegExp(`^options\\.${name}: .* got "?${value}`));
   });
 
   it('are not passed on to the link, which knows them not', () => {

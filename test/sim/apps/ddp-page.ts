@@ -202,6 +202,117 @@ export class DdpPage extends Page {
     const waiting = this.subs.find(({ ready, refused }) => !ready && !refused);
     if (waiting) return `subscription ${waiting.pub} is not ready`;
     if ([...this.store.sessions].some(({ busy }) => busy)) return 'a node is busy';
+    if (this.user !== undefined && this.#session()?.user !== this.user)
+      return `the app thinks it is ${this.user ? '' : 'not '}logged in, the server does not`;
+    const missing = this.#missing();
+    if (missing) return missing;
+    return this.#loggingIn ? 'a login or logout has not settled' : undefined;
+  }
+
+  checkQuiet(): void {
+    this.#calls.check();
+    if (this.over || this.blind) return;
+    this.checkLink();
+    const session = this.#session();
+    const expected = pub === 'refused' ? 'server' : undefined;
+        if (handle.active) this.violated('settle', `${pub} was refused and is active`);
+        if (
+          ![
+            expected,
+            'aborted',
+            'closed',
+            this.gaveUp ? 'exhausted' : '',
+            this.gaveUp ? 'unauthorized' : '',
+          ].includes(error.kind)
+        )
+          this.violated('settle', `${pub}: ${error.message}`);
+      },
+    );
+  }
+
+  /** What was there before it was asked for, and still is, can be seen. */
+  #checkReady({ pub, asked, handle }: Sub): void {
+    const { has, user } = PUBLICATIONS[pub] ?? { has: () => false };
+    if (user || !handle.active) return;
+    for (const [id, doc] of asked)
+      if (has(doc) && this.store.docs.get(id)?.life === doc.life && !this.#mirror.has(id))
+        this.violated('documents', `${pub} is ready, but ${id} is not there`);
+  }
+
+  #stop(nth: number): void {
+    const active = this.subs.filter(({ handle }) => handle.active);
+    const sub = active[nth % Math.max(1, active.length)];
+    if (!sub) return;
+    this.say(`stops ${sub.pub}`);
+    sub.handle.stop();
+    this.subs.splice(this.subs.indexOf(sub), 1);
+    this.#mirror.uncovered((doc) => !this.covers(doc));
+  }
+
+  seen(id: string): { readonly v: number } | undefined {
+    return this.#mirror.get(id);
+  }
+
+  /** Is this document published to the app, by a subscription that has been ready? */
+  covers(doc: Doc): boolean {
+    return this.subs.some(({ pub, ready, handle }) => {
+      const { has, user } = PUBLICATIONS[pub] ?? { has: () => false };
+      return ready && handle.active && has(doc) && !user;
+    });
+  }
+
+  // ── login ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #userMayBe(user: boolean | undefined): void {
+    this.user = user;
+  }
+
+  #login(): void {
+    if (this.#loggingIn) return;
+    this.#loggingIn = true;
+    this.#userMayBe(undefined);
+    this.ddp
+      .login({ user: 'u' })
+      .then(
+        () => this.#userMayBe(true),
+        () => this.#userMayBe(undefined),
+      )
+      .finally(() => (this.#loggingIn = false));
+  }
+
+  #logout(): void {
+    if (this.#loggingIn) return;
+    this.#loggingIn = true;
+    this.#userMayBe(undefined);
+    this.ddp
+      .logout()
+      .then(
+        () => this.#userMayBe(false),
+        () => this.#userMayBe(undefined),
+      )
+      .finally(() => (this.#loggingIn = false));
+  }
+
+  // ── the wire ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  protected sent(socket: SimSocket, frame: string): void {
+    if (frame === '{"msg":"ping"}') return;
+    const message = JSON.parse(frame) as { msg: string; id?: string; method?: string; params?: unknown[] };
+    if (this.world.tracing) this.say(`→ ${socket.id} ${frame}`);
+    if (this.closed && message.msg !== 'pong') this.violated('left', `says ${frame} after close()`);
+    if (message.msg === 'connect') this.current = socket;
+    if (message.msg === 'method') this.#calls.sent(socket, frame, message.id!, message.params![0]);
+  }
+
+  // ── the end ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  protected waitsFor(): string | undefined {
+    const call = this.#calls.pending();
+    if (call) return call;
+    if (this.over || this.blind) return undefined;
+    const waiting = this.subs.find(({ ready, refused }) => !ready && !refused);
+    if (waiting) return `subscription ${waiting.pub} is not ready`;
+    if ([...this.store.sessions].some(({ busy }) => busy)) return 'a node is busy';
     const missing = this.#missing();
     if (missing) return missing;
     return this.#loggingIn ? 'a login or logout has not settled' : undefined;

@@ -57,7 +57,8 @@ export class Watch {
     const mine = world.locks.of(this.#tab, socket.host);
     socket.inTurn = mine.some(({ granted }) => granted);
     const waited = mine.some(({ since }) => now - since >= this.#policy.deadlineCapMs - 1);
-    if (!socket.inTurn && !waited)
+    // One that was frozen or asleep may find its turn over.
+    if (!socket.inTurn && !waited && !this.#tab.heldUp)
       world.violated('one-handshake', `tab ${this.#tab.index} dials out of its turn (socket ${socket.id})`);
     if (!socket.inTurn) return;
     const other = world.tabs

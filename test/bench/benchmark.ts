@@ -1,0 +1,61 @@
+/** What the benchmarks in a browser have in common: a cluster, pages, and the figures with what they were measured on. */
+import { writeFile } from 'node:fs/promises';
+import { cpus, loadavg } from 'node:os';
+import { startCluster } from '../../demo/cluster.ts';
+import { ensureDist } from '../tools/dist.ts';
+import { Harness } from './harness.ts';
+import { UsageError, type Options } from './options.ts';
+import { show, type Section } from './tables.ts';
+
+/** Runs a benchmark as a program: prints its sections, or what is wrong with how it was called. */
+export async function benchmark<O extends Pick<Options, 'browser' | 'rttMs' | 'health' | 'json' | 'help'>>(
+  parse: () => O,
+  help: string,
+  measure: (harness: Harness, o: O) => Promise<Section[]>,
+): Promise<void> {
+  try {
+    const o = parse();
+    if (o.help) console.log(help);
+    else await run(o, measure);
+  } catch (error) {
+    const usage =
+      error instanceof UsageError || String((error as { code?: string }).code).startsWith('ERR_PARSE_ARGS');
+    console.error(usage ? (error as Error).message : error);
+    process.exitCode = usage ? 2 : 1;
+  }
+}
+
+async function run<O extends Pick<Options, 'browser' | 'rttMs' | 'health' | 'json'>>(
+  o: O,
+  measure: (harness: Harness, o: O) => Promise<Section[]>,
+): Promise<void> {
+  await ensureDist();
+  const before = loadavg()[0]!;
+  const cluster = await startCluster({ rttMs: o.rttMs, health: o.health });
+  let harness: Harness | undefined;
+  let sections: Section[];
+  try {
+    harness = await Harness.start(o.browser, cluster);
+    sections = await measure(harness, o);
+  } finally {
+    await harness?.close();
+    await cluster.stop();
+  }
+  const machine = {
+    node: process.version,
+    cpus: cpus().length,
+    loadBefore: before,
+    loadAfter: loadavg()[0]!,
+  };
+  const { browser, rttMs, health } = o;
+  const load = `${machine.cpus} cores, load ${before.toFixed(1)} before and ${machine.loadAfter.toFixed(1)} after`;
+  console.log(`${browser}, RTT ${rttMs} ms, health check asks the ${health}, no TLS; ${load}`);
+  console.log(
+    'Sources of error: browser, cluster and balancer share these cores; a page that lags shows it as its own time.\n',
+  );
+  for (const section of sections) console.log(show(section));
+  if (o.json !== undefined) {
+    const document = { at: new Date().toISOString(), options: o, machine, sections };
+    await writeFile(o.json, JSON.stringify(document, null, 1));
+  }
+}

@@ -1,0 +1,113 @@
+/** What a failover costs an app on Meteor's own client, as it is and with the library installed, in the same run. */
+import { ensureMeteorClient, findMeteorClient } from '../meteor/fixture.ts';
+import { loadMeteor, type Transport } from '../meteor/page.ts';
+import { benchmark } from './benchmark.ts';
+import { settle, type Harness } from './harness.ts';
+import { help, parseOptions, type MeteorClientName, type MeteorOptions } from './meteor/options.ts';
+import type { OutageName } from './options.ts';
+import type { Outcome } from './outcome.ts';
+import { playRound } from './series.ts';
+import { outcomeRow, rounded, type Row, type Section } from './tables.ts';
+
+interface Kind {
+  readonly client: MeteorClientName;
+  readonly transport: Transport;
+  readonly outcomes: Outcome[];
+}
+
+async function measure(harness: Harness, o: MeteorOptions): Promise<Section[]> {
+  const missing = await ensureMeteorClient();
+  if (missing !== undefined) throw new Error(`no Meteor client: ${missing}`);
+  const { version } = (await findMeteorClient())!;
+  const rows: Row[] = [];
+  const ratios: Row[] = [];
+  const raw: Record<string, readonly Outcome[]> = {};
+  for (const fault of o.faults) {
+    const kinds = await outagesOf(harness, o, fault);
+    for (const { client, transport, outcomes } of kinds) {
+      rows.push(outcomeRow(fault, `${client}, ${transport}`, outcomes));
+      raw[`${fault} ${client} ${transport}`] = outcomes;
+    }
+    ratios.push(...ratioRows(fault, kinds, o.limitMs));
+  }
+  return [
+    {
+      title: `Time until a Meteor ${version} app is served`,
+      notes: [
+        `policy ${o.policy}; ${o.pages} pages a round (as it is: ${o.patientPages}), rounds in turns, one outage a page`,
+        `stuck: not served within ${o.limitMs} ms; the quantiles beside it are those of the others`,
+        'times in ms from the fault; served: a document of the surviving node is in the app; overhead: served − noticed − time with a WebSocket attempt under way',
+      ],
+      rows,
+      raw,
+    },
+    ...(ratios.length === 0
+      ? []
+      : [
+          {
+            title: 'As it is beside installed',
+            notes: [
+              `a page that was stuck counts as served after ${o.limitMs} ms, so that a ratio with any is at least that`,
+            ],
+            rows: ratios,
+          },
+        ]),
+  ];
+}
+
+async function outagesOf(harness: Harness, o: MeteorOptions, fault: OutageName): Promise<Kind[]> {
+  const kinds: Kind[] = o.transports.flatMap((transport) =>
+    o.clients.map((client) => ({ client, transport, outcomes: [] })),
+  );
+  // In turns: whatever the machine does meanwhile, it does to all of them.
+  for (;;) {
+    const waiting = kinds.filter(({ outcomes }) => outcomes.length < o.victims);
+    if (waiting.length === 0) return kinds;
+    for (const { client, transport, outcomes } of waiting) {
+      const round = {
+        pages: client === 'meteor' ? o.patientPages : o.pages,
+        outages: 1,
+        gapMs: 0,
+        limitMs: o.limitMs,
+        warm: false,
+        open: () => openApp(harness, o, client, transport),
+      };
+      outcomes.push(...(await playRound(harness.cluster, fault, round)).outcomes);
+      process.stderr.write(`${fault}, ${client}, ${transport}: ${outcomes.length} of ${o.victims} victims\n`);
+    }
+  }
+}
+
+const openApp = (harness: Harness, o: MeteorOptions, client: MeteorClientName, transport: Transport) =>
+  harness.openWith(async (page) => {
+    await loadMeteor(page, harness.cluster.url, {
+      transport,
+      install: client === 'installed' ? 'early' : 'never',
+      options: { policy: o.policy },
+      prelude: harness.prelude,
+    });
+    await page.evaluate(() => window.bench.start('meteor', {}));
+    await settle(page);
+  });
+
+/** p95 of each transport as it is, over that with the library. */
+function ratioRows(fault: string, kinds: readonly Kind[], limitMs: number): Row[] {
+  const p95 = (client: MeteorClientName, transport: Transport): number | undefined => {
+    const kind = kinds.find((k) => k.client === client && k.transport === transport);
+    return (
+      kind &&
+      rounded(
+        kind.outcomes.map(({ servedMs = limitMs }) => servedMs),
+        0.95,
+      )
+    );
+  };
+  return [...new Set(kinds.map(({ transport }) => transport))].flatMap((transport) => {
+    const [meteor, installed] = [p95('meteor', transport), p95('installed', transport)];
+    if (meteor === undefined || installed === undefined) return [];
+    const ratio = Number((meteor / installed).toFixed(1));
+    return [{ fault, transport, 'p95 as it is': meteor, 'p95 installed': installed, ratio }];
+  });
+}
+
+await benchmark(() => parseOptions(process.argv.slice(2)), help, measure);
