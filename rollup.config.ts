@@ -148,7 +148,7 @@ const internal: Readonly<Record<string, readonly string[]>> = {
     abandoned addedDelayMs asked connection native socket where detach given heard opened rws touched adopted announcedSpreadMs beat confirmed deadlineMs decidedAt dialled dueAt engine
     failedAt failuresInRow fastFailures firstHeardAt freeAbandons freshPath handover heardAt lastUrl loopback maxAbandons
     memory openTimeoutMs openedAt outage overdueAt proven released sentAt setBinaryType shaken smoothed
-    timeouts tokens unanswered untouchedMs variance wants
+    timeouts tokens unanswered untouchedMs variance
     askOther evidence expectingSince failure handingOver laneFrom held keep last ping leaks lonely failed ended threw current nodeInUse prefer promote promoted
     quickestMs replay state tookMs
     connectionTimeout maxEnqueuedMessages maxReconnectionDelay maxRetries minReconnectionDelay minUptime

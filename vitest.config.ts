@@ -30,6 +30,14 @@ export default defineConfig({
       },
       {
         test: {
+          name: 'sim',
+          include: ['test/{sim,soak}/**/*.test.ts'],
+          testTimeout: 120_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
           name: 'package',
           include: ['test/package/**/*.test.ts'],
           testTimeout: 60_000,

@@ -56,10 +56,10 @@ type Run = (events: readonly (() => void)[]) => void;
 const KEPT_FILTERS = 1_000;
 
 const isObserver = rule('functions added, changed, removed or moved', (observer) => {
-  const given = ['added', 'changed', 'removed', 'moved']
+  const handlers = ['added', 'changed', 'removed', 'moved']
     .map((kind) => (Object(observer) as Record<string, unknown>)[kind])
     .filter((one) => one !== undefined);
-  return given.length > 0 && given.every(isFunction);
+  return handlers.length > 0 && handlers.every(isFunction);
 });
 
 /** A collection as the session sees it. */

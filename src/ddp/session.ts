@@ -70,9 +70,9 @@ export function createSession<Link extends DdpLink>(
   emit: Emit,
   dial: (options: FailoverOptions) => Link,
 ): Session<Link> {
-  const { serverNotices = true, ...given } = check('options', options, isObject);
-  const { env, queue, handshake } = resolveOptions({ ...given, serverNotices }, DDP_RULES);
-  const { quiescenceTimeoutMs = 10_000, callTimeoutMs = 60_000, tokenStorage, tokenKey, ...rest } = given;
+  const { serverNotices = true, ...own } = check('options', options, isObject);
+  const { env, queue, handshake } = resolveOptions({ ...own, serverNotices }, DDP_RULES);
+  const { quiescenceTimeoutMs = 10_000, callTimeoutMs = 60_000, tokenStorage, tokenKey, ...rest } = own;
 
   const hooks = new Set<() => void>();
   const counts = { malformedFrames: 0, unknownMessages: 0 };
@@ -107,7 +107,7 @@ export function createSession<Link extends DdpLink>(
     guard,
     nextId: () => String(++ids),
   };
-  const tokens = createTokens(env, tokenStorage, tokenKey);
+  const tokenStore = createTokens(env, tokenStorage, tokenKey);
   const store = createStore(guard);
   const quiescence = createQuiescence(
     env,
@@ -124,13 +124,13 @@ export function createSession<Link extends DdpLink>(
 
   /** Forgets who is logged in. */
   const forget = (): void => {
-    tokens.set(undefined);
+    tokenStore.set(undefined);
     userId = undefined;
   };
 
   const remember = (result: unknown): void => {
     const { id, token } = Object(result) as { id?: unknown; token?: unknown };
-    if (typeof token === 'string') tokens.set(token);
+    if (typeof token === 'string') tokenStore.set(token);
     if (typeof id === 'string') userId = id;
   };
 
@@ -144,13 +144,13 @@ export function createSession<Link extends DdpLink>(
     methods
       .apply('login', [{ resume: token }], { retry: false }, (result) => {
         // Unless the app has logged out meanwhile.
-        if (tokens.get() === token) remember(result);
+        if (tokenStore.get() === token) remember(result);
       })
       .catch((cause: FailoverError) => {
         // Lost with its connection: the next one resumes anew.
         if (cause.kind !== 'server' && cause.kind !== 'timeout') return;
         // 403 is Meteor's word for a token that is none any more; a server in trouble says others.
-        if ((cause as Partial<DDPError>).code === 403 && tokens.get() === token) forget();
+        if ((cause as Partial<DDPError>).code === 403 && tokenStore.get() === token) forget();
         tell(new FailoverError('handshake', `login not resumed: ${cause.message}`, { cause }));
       });
   };
@@ -164,7 +164,7 @@ export function createSession<Link extends DdpLink>(
   const depart = (): void => {
     departed = true;
     wire.greeting = true;
-    const token = tokens.get();
+    const token = tokenStore.get();
     if (token !== undefined) {
       resume(token);
       quiescence.await(String(ids), UNIVERSAL_MS);
