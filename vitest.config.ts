@@ -10,7 +10,7 @@ export default defineConfig({
       {
         test: {
           name: 'sim',
-          include: ['test/sim/**/*.test.ts'],
+          include: ['test/{sim,soak}/**/*.test.ts'],
           testTimeout: 180_000,
           hookTimeout: 60_000,
           // Each plays on two threads.
@@ -26,14 +26,6 @@ export default defineConfig({
           hookTimeout: 20_000,
           maxWorkers: 2,
           sequence: { groupOrder: 2 },
-        },
-      },
-      {
-        test: {
-          name: 'sim',
-          include: ['test/{sim,soak}/**/*.test.ts'],
-          testTimeout: 120_000,
-          sequence: { groupOrder: 1 },
         },
       },
       {
