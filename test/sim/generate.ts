@@ -93,12 +93,12 @@ export function generate(seed: number): Plan {
   if (plan.link.login && plan.link.provider === 'ends' && dice.chance(0.5)) {
     const when = at(faultsUntil);
     steps.push({ at: when, do: 'revoke' });
-    for (const { after: _, ...drain } of allDrain(nodes)) steps.push({ at: when, ...drain } as Step);
+    for (const { after: _, ...drain } of allDrain(nodes)) steps.push({ at: when, ...drain });
   }
   // An app that acts while it is told to go and has no network.
   if (dice.chance(0.02)) {
     const when = at(faultsUntil - 2_000);
-    for (const { after: _, ...drain } of allDrain(nodes)) steps.push({ at: when, ...drain } as Step);
+    for (const { after: _, ...drain } of allDrain(nodes)) steps.push({ at: when, ...drain });
     steps.push({ at: when + 700, do: 'offline', tab: 0 });
     steps.push({ at: when + 1_000, do: dice.pick(['reconnect', 'close']), tab: 0 });
   }

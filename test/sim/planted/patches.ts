@@ -10,16 +10,16 @@ export const PLANTED: Readonly<Record<string, readonly Patch[]>> = {
     },
     {
       file: 'ddp/methods.ts',
-      find: 'if (!call.retry && call.epoch === epoch && !call.result)',
-      replace: 'if (!call.retry && call.epoch > epoch)',
+      find: '(call) => !call.retry && call.epoch === epoch && !call.result',
+      replace: '(call) => !call.retry && call.epoch > epoch',
     },
   ],
   'frames of the connection before still reach the app after a handover': [
     {
       file: 'core/link.ts',
-      find: 'story.unconfirmedSends += current.sent - current.confirmed;\n    current.detach();',
+      find: '    current.detach();\n    current = undefined;\n  }\n\n  function',
       replace:
-        'story.unconfirmedSends += current.sent - current.confirmed;\n    const gone = current;\n    env.setTimeout(() => gone.detach(), 500);',
+        '    const gone = current;\n    env.setTimeout(() => gone.detach(), 500);\n    current = undefined;\n  }\n\n  function',
     },
     {
       file: 'core/link.ts',
