@@ -46,7 +46,8 @@ export function play(plan: Plan, tracing = false): Outcome {
       page.tab.deliver(() => page.work({ do: 'send', tab: page.tab.index, count: 1 }));
   settle(world, pages);
   // Where packets are late now and then, a link is suspected now and then.
-  if (plan.net.loss === 0 && plan.net.jitter < 1 && !plan.link.standby) {
+  const { heartbeat, standby } = plan.link;
+  if (plan.net.loss === 0 && plan.net.jitter < 0.2 && heartbeat !== 'passive' && !standby) {
     const dials = world.sockets;
     world.run(world.clock.now + QUIET_MS);
     if (world.sockets > dials) world.violated('quiet', 'somebody dials though all is well');

