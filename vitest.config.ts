@@ -9,20 +9,23 @@ export default defineConfig({
       },
       {
         test: {
-          name: 'integration',
-          include: ['test/integration/**/*.test.ts'],
-          testTimeout: 20_000,
-          hookTimeout: 20_000,
-          maxWorkers: 2,
+          name: 'sim',
+          include: ['test/{sim,soak}/**/*.test.ts'],
+          testTimeout: 180_000,
+          hookTimeout: 60_000,
+          // Each plays on two threads.
+          fileParallelism: false,
           sequence: { groupOrder: 1 },
         },
       },
       {
         test: {
-          name: 'sim',
-          include: ['test/{sim,soak}/**/*.test.ts'],
-          testTimeout: 120_000,
-          sequence: { groupOrder: 1 },
+          name: 'integration',
+          include: ['test/integration/**/*.test.ts'],
+          testTimeout: 20_000,
+          hookTimeout: 20_000,
+          maxWorkers: 2,
+          sequence: { groupOrder: 2 },
         },
       },
       {
@@ -31,7 +34,7 @@ export default defineConfig({
           include: ['test/package/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
         },
       },
       {
@@ -41,7 +44,7 @@ export default defineConfig({
           testTimeout: 90_000,
           hookTimeout: 60_000,
           fileParallelism: false,
-          sequence: { groupOrder: 3 },
+          sequence: { groupOrder: 4 },
         },
       },
     ],

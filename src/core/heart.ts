@@ -68,7 +68,8 @@ export function createHeart(
     const sentAt = env.now();
     pingsSent += 1;
     connection.ping = { overdueAt: sentAt + overdueMs };
-    connection.asked = { at: sentAt, sent: connection.sent };
+    // Another that is still out is answered first: its answer must not be taken for this one's.
+    connection.asked ??= { at: sentAt, sent: connection.sent };
     connection.socket.send(frame);
   };
 

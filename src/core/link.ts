@@ -334,9 +334,13 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
     const proven = gently
       ? connection.replayed && !connection.asked
       : !heart.active || connection.firstHeardAt !== undefined;
+    const lead = () => {
+      const other = mine === rival ? attempt : rival;
+      if (other) giveUp(other, 'cancelled');
+      [attempt, rival] = [mine, undefined];
+    };
     if (name === 'seeking' || proven) {
-      if (mine === rival) [attempt, rival] = [rival, attempt];
-      if (rival) giveUp(rival, 'cancelled');
+      lead();
       const tookMs = mine.promoted ? undefined : connection.openedAt! - mine.startedAt;
       return dispatch({ type: 'opened', proven, tookMs });
     }
@@ -344,6 +348,8 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
     if (connection.ping ?? connection.asked) return;
     mine.due(mine.deadlineMs, 'timeout');
     if (gently && !connection.replayed) {
+      // One alone is told what the app subscribes to, and of what is added meanwhile.
+      lead();
       connection.replayed = true;
       hooks.replay(connection);
     }
@@ -381,7 +387,7 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
     else rival = undefined;
     env.clearTimeout(racing);
     // Where the engine would leak it, one that is not needed may open first: it is only forgotten.
-    if (outcome !== 'cancelled' || engine.maxAbandons === Infinity) mine.end();
+    if (outcome !== 'cancelled' || mine.connection?.openedAt || engine.maxAbandons === Infinity) mine.end();
     else forgotten.add(mine);
     emit('attempt', record(mine, outcome));
   }
@@ -579,7 +585,7 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
     state: () => machine.state,
     current: () => current,
     standby: () => standby.node,
-    handingOver: () => attempt?.connection?.replayed === true,
+    handingOver: () => !!attempt?.connection?.replayed,
     usable: () =>
       current !== undefined && (machine.state.name === 'online' || machine.state.name === 'draining'),
     stats: () => ({ ...counts, ...heart.stats() }),
