@@ -1,3 +1,4 @@
+import { between, oneOf, rule, type Rules } from '../core/check.ts';
 import { badOption, FailoverError } from '../core/errors.ts';
 import type { FailoverWebSocket } from '../core/failover-websocket.ts';
 import { resolveOptions, type FailoverOptions } from '../core/options.ts';
@@ -29,6 +30,16 @@ export interface Uninstall {
   readonly link: FailoverWebSocket | undefined;
 }
 
+const none = rule('none for Meteor', () => false);
+/** What is added to the link's options, and taken from them. */
+const RULES: Rules = {
+  transport: oneOf('sockjs', 'websocket'),
+  fallbackAfterMs: between(0, Infinity),
+  standby: none,
+  layer: none,
+  events: none,
+};
+
 const installed = new WeakMap<MeteorConnection, Uninstall>();
 
 /**
@@ -48,11 +59,8 @@ const installed = new WeakMap<MeteorConnection, Uninstall>();
  */
 export function installFailover(client: MeteorConnection, options: MeteorFailoverOptions = {}): Uninstall {
   if (typeof client !== 'object' || !client) throw badOption('connection', client, 'a Meteor one');
-  const { fallbackAfterMs = Infinity, transport, ...rest } = options;
-  const { env } = resolveOptions(rest);
-  if (!['sockjs', 'websocket', undefined].includes(transport))
-    throw badOption('transport', transport, 'sockjs, websocket');
-  if (!(fallbackAfterMs >= 0)) throw badOption('fallbackAfterMs', fallbackAfterMs, 'a number from 0');
+  const { env } = resolveOptions(options, RULES);
+  const { fallbackAfterMs = Infinity, ...rest } = options;
   const before = installed.get(client);
   if (before) return before;
 
@@ -65,7 +73,7 @@ export function installFailover(client: MeteorConnection, options: MeteorFailove
   }
   if (!env.WebSocket) throw new FailoverError('unsupported', 'env.WebSocket: none, pass one');
   const config = typeof __meteor_runtime_config__ === 'undefined' ? {} : __meteor_runtime_config__;
-  const stream = createStream(client, original, { ...rest, transport }, config);
+  const stream = createStream(client, original, rest, config);
   const uninstall = (): void => {
     if (installed.get(client) !== handle) return;
     installed.delete(client);

@@ -124,10 +124,15 @@ describe('installing', () => {
 
   test.each([
     ['no connection', undefined, /^connection: expected a Meteor one, got undefined/],
-    ['a bad transport', { transport: 'xhr' }, /^transport: expected sockjs, websocket, got "xhr"/],
-    ['a bad bound', { fallbackAfterMs: -1 }, /^fallbackAfterMs: expected a number from 0, got -1/],
+    ['a bad transport', { transport: 'xhr' }, /^options.transport: expected sockjs, websocket, got "xhr"/],
+    [
+      'a bad bound',
+      { fallbackAfterMs: -1 },
+      /^options.fallbackAfterMs: expected a number from 0 to Infinity, got -1/,
+    ],
     ['a bad policy', { policy: 'quick' }, /^policy: expected/],
-    ['an unknown option', { polciy: 'fast' }, /^options: expected .*, got "polciy"/],
+    ['an unknown option', { polciy: 'fast' }, /^options: expected .*transport.*, got "polciy"/],
+    ['a standby', { standby: 'warm' }, /^options.standby: expected none for Meteor, got "warm"/],
   ])('%s is a RangeError that says so', (_, options, message) => {
     const app = options ? meteor(world) : undefined;
     expect(() => installFailover(app as never, options as never)).toThrow(RangeError);
