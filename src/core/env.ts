@@ -109,6 +109,8 @@ export function browserEnv(): Env {
     measure(name, start, end, detail) {
       // Engines without User Timing level 3 throw on the options object; the span is a courtesy, never a failure.
       try {
+        // The last one stays: a page that lives long collects none.
+        performance.clearMeasures(name);
         performance.measure(name, { start, end, detail });
       } catch {
         /* no timeline here */

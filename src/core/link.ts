@@ -112,7 +112,7 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
     current: () => (finish ? undefined : current),
     silent: (silentMs) => dispatch({ type: 'silent', failure: failure('silent'), silentMs }),
     off() {
-      warn('heartbeat-unanswered', 'never answered');
+      warn('heartbeat-unanswered', 'unanswered');
       dispatch({ type: 'alive' });
     },
     guard,

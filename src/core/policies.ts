@@ -15,7 +15,10 @@ export interface ReconnectPolicy {
   dialsPerMinute: number;
   /** Shortest time a handshake is given, however fast they have been here. @default 500 */
   deadlineFloorMs: number;
-  /** Longest time a handshake is given, and what it gets while nothing is known. @default 10_000 */
+  /**
+   * Longest time a first handshake is given; also for what an app's `handshake` or a provider may take. Where dials fail fast a
+   * handshake that hangs probably queues, and gets twice that; with every one that hung it doubles, up to 1 min. @default 10_000
+   */
   deadlineCapMs: number;
   /** Silence after which an active heartbeat pings. @default 2_000 */
   quietMs: number;
@@ -65,7 +68,6 @@ export const POLICIES: Readonly<Record<PolicyName, Readonly<ReconnectPolicy>>> =
   balanced,
   frugal: {
     ...balanced,
-    fastAttempts: 4,
     baseMs: 1_000,
     capMs: 30_000,
     dialsPerMinute: 12,

@@ -1,6 +1,6 @@
 import { ENGINE_MEMORY_MS, LEAK_MS, type Engine } from './engine.ts';
 import { failedFast, type Failure, type FailureKind } from './failure.ts';
-import { observeRtt, overdueAfter, type Rtt } from './liveness.ts';
+import { observeRtt, type Rtt } from './liveness.ts';
 import type { ReconnectPolicy } from './policies.ts';
 import type { ProbeVerdict } from './report.ts';
 
@@ -128,16 +128,19 @@ export function nextWait(
   context: PaceContext,
 ): number {
   const { attempts, cause, announcedSpreadMs, evidence } = outage;
-  const lane = attempts - outage.laneFrom - policy.fastAttempts;
+  // Who was told to spread is no crowd any more, and a refusal costs the survivors nothing: the lane takes the whole burst.
+  const lane = attempts - outage.laneFrom - (announcedSpreadMs ? burst(policy) : policy.fastAttempts);
   const slow = UNHURRIED.includes((outage.last ?? cause)?.kind) || UNHURRIED.includes(evidence?.verdict);
-  let wait = 0;
-  if (slow || lane >= 0) {
-    // Cap first, then jitter: the other way round every client of a crowd waits exactly the same.
-    wait = context.random * Math.min(policy.capMs, policy.baseMs * 2 ** Math.max(lane, 0));
-  } else if (attempts === 0 && cause) {
-    // A link that was never up has no crowd to spread from; a lone client is never held back by more than 20 ms.
-    wait = context.random * Math.max(announcedSpreadMs, policy.spreadMs);
-  }
+  const first = attempts === 0 && cause;
+  const wait =
+    context.random *
+    (slow || lane >= 0
+      ? // Cap first, then jitter: the other way round every client of a crowd waits exactly the same.
+        Math.min(policy.capMs, policy.baseMs * 2 ** Math.max(lane, 0))
+      : // A link that was never up has no crowd to spread from; a lone client is never held back by more than 20 ms.
+        first
+        ? Math.max(announcedSpreadMs, policy.spreadMs)
+        : 0);
   const { now, engine, leaks } = context;
   const missing = 1 - tokensAt(policy, memory, now);
   const full = leaks.length >= engine.maxAbandons ? leaks[0]! + LEAK_MS - now : 0;
@@ -157,14 +160,21 @@ const FLAT_DEADLINES = 6;
 const UNKNOWN_FACTOR = 5;
 
 /**
+ * No patience grows beyond this: three times the queue of 100 000 clients on a survivor that takes 5 000 a second. More would drain
+ * larger crowds, and keep a client for longer at a node that hangs.
+ */
+const PATIENCE_MS = 60_000;
+
+/**
  * How long the next handshake is given, ms. A deadline shorter than an overloaded survivor's accept time makes an outage
  * permanent, so: when other dials of this outage failed fast, a hang is probably the survivor queueing, and we are patient.
  * When nothing failed fast, or a probe found the app healthy beside a hang, it is probably a black hole: a few flat short
- * deadlines, then growing ones.
+ * deadlines. Then, and while we are patient from the first on, they double: whatever a crowd waits for, it gets there.
  *
  * Short is what connecting has cost here: twice the estimate of it and four times its variance. The first dial of a page
  * is mostly slow because the page is busy, so what the heartbeat knows of the round trip makes it shorter: a handshake over
- * TLS takes three of them and some, but never less than twice the quickest there was.
+ * TLS takes three of them and some, but never less than twice the quickest there was. A crowd that was told to spread keeps
+ * the survivors just busy: there the least hitch is a queue, and a quarter of the spread is no loss beside the rest of it.
  */
 export function nextDeadline(
   policy: ReconnectPolicy,
@@ -174,27 +184,27 @@ export function nextDeadline(
 ): number {
   const { deadlineFloorMs: floor, deadlineCapMs: cap } = policy;
   const { engine, freshPath, now, rtt } = context;
+  const { timeouts } = outage;
   const added = engine.addedDelayMs({
     failures: recent(memory.failedAt, now).length,
     opens: recent(memory.openedAt, now).length,
     failuresInRow: memory.failuresInRow,
     freshPath,
   });
-  const hole = outage.timeouts > 0 && outage.evidence?.verdict === 'healthy';
-  if (outage.fastFailures > 0 && !hole) return cap + added;
+  const queueing = outage.fastFailures && !(timeouts && outage.evidence?.verdict === 'healthy');
   const known = memory.connect;
-  const usual = known
-    ? overdueAfter({ smoothed: 2 * known.smoothed, variance: known.variance }, floor, cap)
+  const quick = rtt ? Math.max(2 * memory.quickestMs, 4 * (rtt.smoothed + 2 * rtt.variance)) : cap;
+  const short = known
+    ? Math.max(Math.min(2 * known.smoothed + 4 * known.variance, quick), floor, outage.announcedSpreadMs / 4)
     : UNKNOWN_FACTOR * floor;
-  const quick = rtt && Math.max(2 * memory.quickestMs, 4 * (rtt.smoothed + 2 * rtt.variance), floor);
-  const growth = 2 ** Math.max(0, outage.timeouts - FLAT_DEADLINES + 1);
-  return Math.min(Math.min(usual, quick ?? Infinity) * growth, cap) + added;
+  const growth = 2 ** Math.max(timeouts - (queueing ? 0 : FLAT_DEADLINES - 1), 0);
+  return Math.min((queueing ? 2 * cap : short) * growth, PATIENCE_MS) + added;
 }
 
 /** The outage after one more failed dial. */
 export const countFailure = (outage: Outage, failure: Failure): Outage => ({
   ...outage,
   last: failure,
-  fastFailures: outage.fastFailures + (failedFast(failure.kind) ? 1 : 0),
-  timeouts: outage.timeouts + (failure.kind === 'timeout' ? 1 : 0),
+  fastFailures: outage.fastFailures + +failedFast(failure.kind),
+  timeouts: outage.timeouts + +(failure.kind === 'timeout'),
 });

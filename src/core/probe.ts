@@ -21,7 +21,7 @@ const ADVICE: Readonly<Record<ProbeVerdict, string>> = {
   overloaded: 'come back later',
   unauthorized: 'log in again?',
   'not-found': 'wrong path or host',
-  healthy: 'an app answers: is Upgrade stripped?',
+  healthy: 'is Upgrade stripped?',
   redirected: 'log in again?',
   unreachable: 'refused, reset, DNS or TLS',
   offline: 'no network',
@@ -71,7 +71,7 @@ export async function probe(
   const controller = new AbortController();
   const abort = () => controller.abort();
   const timer = env.setTimeout(abort, options.timeoutMs);
-  signal.addEventListener('abort', abort, { once: true });
+  signal.addEventListener('abort', abort);
   const start = env.now();
   const shown = redact(at.href);
   const report = (verdict: ProbeVerdict, status?: number, retryAfterMs = NaN): ProbeReport => ({

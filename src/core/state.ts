@@ -187,11 +187,8 @@ const fail = (machine: Machine, error: FailoverError): Step => [
   [{ do: 'cancel-dial' }, { do: 'fail', error }],
 ];
 
-const giveUp = (machine: Machine, { attempts }: Outage, last: Failure): Step =>
-  fail(
-    machine,
-    new FailoverError('exhausted', `policy.maxAttempts: ${attempts} dials failed, last: ${last.kind}`),
-  );
+const giveUp = (machine: Machine, { kind }: Failure): Step =>
+  fail(machine, new FailoverError('exhausted', `policy.maxAttempts, last: ${kind}`));
 
 function whileOnline(
   machine: Machine,
@@ -210,7 +207,7 @@ function whileOnline(
       const outage = state.outage
         ? { ...state.outage, last: event.failure }
         : newOutage(now, event.failure, context.spreadMs);
-      if (outage.attempts >= context.policy.maxAttempts) return giveUp(machine, outage, event.failure);
+      if (outage.attempts >= context.policy.maxAttempts) return giveUp(machine, event.failure);
       const memory = learnFailure(machine.memory, now);
       return seek(
         { memory, state: { name: 'seeking', first: false, outage, dial: { at: 'offline' } } },
@@ -274,7 +271,7 @@ function whileDialling(machine: Machine, state: Seeking, event: LinkEvent, conte
       const counted = countFailure(outage, event.failure);
       const memory = learnFailure(machine.memory, now);
       if (state.name === 'seeking' && outage.attempts >= context.policy.maxAttempts) {
-        return giveUp(machine, outage, event.failure);
+        return giveUp(machine, event.failure);
       }
       // Two failures or one deadline: time to ask why, beside the next dial and never before it.
       const [next, effects] = seek({ memory, state: { ...state, outage: counted } }, context, []);
@@ -313,11 +310,15 @@ function whileDialling(machine: Machine, state: Seeking, event: LinkEvent, conte
         ? [here({ ...state, dial: { at: 'offline' } }), [{ do: 'cancel-dial' }]]
         : stay(machine);
     case 'wake':
-      // The network or the page is back: a new lane, inside the same budget.
-      return state.dial.at === 'dialling'
+      // The network or the page is back: a new lane, inside the same budget. Where dials hung, the one
+      // under way may hang for long, on a path that is no more.
+      return state.dial.at === 'dialling' && !outage.timeouts
         ? stay(machine)
         : seek(
-            here({ ...state, outage: { ...outage, laneFrom: outage.attempts, evidence: undefined } }),
+            here({
+              ...state,
+              outage: { ...outage, laneFrom: outage.attempts, timeouts: 0, evidence: undefined },
+            }),
             { ...context, random: 0 },
             [{ do: 'cancel-dial' }],
           );

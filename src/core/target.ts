@@ -144,7 +144,8 @@ function parseUrl(text: string, given: unknown, base: string | undefined): URL {
   } catch {
     // as bad as one of the wrong scheme
   }
-  throw syntaxError(`url: ${show(given)} is no WebSocket URL`);
+  // A warning may carry it further: without userinfo and query.
+  throw syntaxError(`url: ${show(given).replace(/\/\/.*@|\?.*/g, '…')} is no WebSocket URL`);
 }
 
 /** RFC 6455 4.1: tokens of RFC 2616, each once. */
@@ -156,7 +157,7 @@ function checkProtocols(protocols: unknown): void {
       !/^[!#$%&'*+\-.^_`|~\w]+$/.test(protocol) ||
       list.indexOf(protocol) < i
     ) {
-      throw syntaxError(`protocols: ${show(protocol)} is no subprotocol, or twice`);
+      throw syntaxError(`protocols: ${show(protocol)} is no subprotocol or twice`);
     }
   });
 }

@@ -55,7 +55,7 @@ type Run = (events: readonly (() => void)[]) => void;
 /** Filters that are objects are known again by their text: the latest of them. */
 const KEPT_FILTERS = 1_000;
 
-const isObserver = rule('functions added, changed, removed or moved', (observer) => {
+const isObserver = rule('added, changed, removed or moved', (observer) => {
   const handlers = ['added', 'changed', 'removed', 'moved']
     .map((kind) => (Object(observer) as Record<string, unknown>)[kind])
     .filter((one) => one !== undefined);

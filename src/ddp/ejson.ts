@@ -83,7 +83,7 @@ const isWrapper = (keys: string[]): boolean =>
  */
 export function revive(value: unknown, freeze = false, depth = 0, wrappers = true, literal = false): unknown {
   if (!isObject(value)) return value;
-  if (depth++ > MAX_DEPTH) throw new RangeError(`nested deeper than ${MAX_DEPTH} levels`);
+  if (depth++ > MAX_DEPTH) throw new RangeError(`more than ${MAX_DEPTH} levels deep`);
   if (Array.isArray(value)) {
     for (let i = 0; i < value.length; i++) value[i] = revive(value[i], freeze, depth, wrappers);
   } else {
@@ -132,7 +132,7 @@ export function toJson(value: unknown, at: string, depth = 0): unknown {
     return EJSON.toJSONValue(value);
   const isTree = isObject(value);
   if (UNFIT.test(isTree ? {}.toString.call(value) : typeof value) || (isTree && depth > MAX_DEPTH))
-    throw badOption(at.slice(0, 80), value, `a value of EJSON, not nested deeper than ${MAX_DEPTH} levels`);
+    throw badOption(at.slice(0, 80), value, `a value of EJSON, at most ${MAX_DEPTH} levels deep`);
   if (!isTree) return value;
   depth += 1;
   if (Array.isArray(value)) return value.map((item, i) => toJson(item, `${at}[${i}]`, depth));

@@ -9,8 +9,8 @@ export interface MeteorConnection {
   /** Of Meteor's own heartbeat, ms; read whenever a session begins, 0 is none. */
   _heartbeatInterval?: number;
   /** Calls without an answer, by id. */
-  readonly _methodInvokers?: Readonly<Record<string, unknown>>;
-  readonly _subscriptions?: Readonly<Record<string, unknown>>;
+  readonly _methodInvokers?: Readonly<Record<string, { sentMessage?: boolean }>>;
+  readonly _subscriptions?: Readonly<Record<string, { readonly ready?: boolean }>>;
   /** Is data being held back until what was revived is ready? */
   _waitingForQuiescence?(): boolean;
   /** Since 3.5, whose server keeps a session for a while unless it is told that the client has left. */
@@ -51,7 +51,7 @@ export interface ReconnectOptions {
 
 export interface DisconnectOptions {
   readonly _permanent?: boolean;
-  readonly _error?: string;
+  readonly _error?: string | undefined;
 }
 
 /** What Meteor's server tells the page. */

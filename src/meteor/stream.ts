@@ -1,7 +1,7 @@
 import { OPEN } from '../core/dom-events.ts';
 import { isolate } from '../core/env.ts';
 import { FailoverWebSocket } from '../core/failover-websocket.ts';
-import { resolveOptions, type FailoverOptions } from '../core/options.ts';
+import { resolveOptions, type FailoverOptions, type Leaving } from '../core/options.ts';
 import { overSockjs } from '../sockjs/link.ts';
 import type {
   DisconnectOptions,
@@ -28,12 +28,15 @@ export interface FailoverStream extends MeteorStream {
 /** How long calls under way on a connection that still works are waited for before it is left, and how often they are looked at, ms. */
 const IDLE_MS = 10_000;
 const LOOK_MS = 10;
+/** Subscriptions that are not ready are waited for so long: some never are. */
+const READY_MS = 5_000;
 
 const PING = '{"msg":"ping"}';
 /** What answers a ping; a Meteor server that was sent no `connect` yet (a replacement on trial) answers with an error. */
 const REPLY = /^\{"msg":"(pong"|error".*"offendingMessage":\{"msg":"ping")/s;
 /** Notices to the link: Meteor would complain about them. */
 const NOTICE = /^\{"msg":"(node|drain)"/;
+const METHOD = /^\{"msg":"method"/;
 const CONNECTED = /^\{"msg":"connected"/;
 
 /**
@@ -64,16 +67,21 @@ export function createStream(
   let serving: FailoverWebSocket | undefined;
   /** Meteor's own stream serves until the link is open. */
   let live = original.currentStatus.connected;
-  /** A connection being left still answers calls: the new one is not begun. */
-  let departing = false;
+  /** What the server has begun on the connection that serves. */
+  let session: object | undefined = live ? {} : undefined;
+  /** The session of a connection that is being left and still answers calls: the new one is not begun. */
+  let departing: object | undefined;
   let permanent = false;
-  /** The server has begun a session on this connection. */
-  let greeted = false;
   /** Sent while the link was suspect. */
   let waiting: string[] = [];
+  /** Calls that were made and not sent: of those even one with `noRetry` may go out on the next connection. */
+  const unsent = new Set<string>();
   /** Ends the replay of the connection: everything revived is ready, or the connection is gone. */
   let revived = () => {};
   let replayed: Promise<number>;
+
+  const invokers = () => client._methodInvokers ?? {};
+  const subscriptions = () => client._subscriptions ?? {};
 
   const tell = (event: string, ...args: unknown[]): void =>
     isolate(env, () => stream.forEachCallback(event, (callback) => callback(...args)));
@@ -87,15 +95,30 @@ export function createStream(
     if (!same) stream.statusChanged();
   };
 
-  /** Resolves when the calls under way have their answers. Meteor has no event for that. */
+  /**
+   * Resolves when the calls under way in this session have their answers, or it is over. Meteor has no event for that. As long
+   * as sends still go there, what is called meanwhile is waited for as well, and subscriptions until they are ready.
+   */
   const idle = (): Promise<void> =>
     new Promise((resolve) => {
-      const mine = link;
-      const calls = Object.keys(client._methodInvokers ?? {});
+      const mine = departing ?? session;
+      // Those that wait for another call are sent after it.
+      const sent = () => Object.entries(invokers()).filter(([, { sentMessage }]) => sentMessage);
+      const calls = sent();
       const until = env.now() + IDLE_MS;
       const look = (): void => {
-        const busy = calls.some((id) => id in client._methodInvokers!);
-        if (busy && mine === link && env.now() < until) env.setTimeout(look, LOOK_MS);
+        const lasts =
+          mine && (mine === departing || mine === session) && (!live || original.currentStatus.connected);
+        const busy =
+          lasts &&
+          (departing
+            ? // What is called meanwhile goes to the next.
+              calls.some(([id]) => id in invokers())
+            : // Meteor removes what a subscription that is not ready yet has brought, to bring it again.
+              sent().length > 0 ||
+              (env.now() < until - IDLE_MS + READY_MS &&
+                Object.values(subscriptions()).some(({ ready }) => !ready)));
+        if (busy && env.now() < until) env.setTimeout(look, LOOK_MS);
         else resolve();
       };
       look();
@@ -104,18 +127,20 @@ export function createStream(
   /** Meteor starts over on the connection that is open. */
   const begin = (): void => {
     waiting = [];
-    greeted = false;
+    for (const id of unsent) if (id in invokers()) invokers()[id]!.sentMessage = false;
+    unsent.clear();
+    session = undefined;
     // Its own heartbeat would judge by rules of its own; the one it has going ends with `disconnect`.
     if (heartbeat) client._heartbeatInterval = 0;
     tell('disconnect');
-    show(meteorStatus(link!.status));
+    show(meteorStatus(serving!.status));
     tell('reset');
   };
 
   const deliver = (data: unknown): void => {
-    greeted ||= CONNECTED.test(data as string);
+    if (CONNECTED.test(data as string)) session = {};
     if (!NOTICE.test(data as string)) tell('message', data);
-    if (greeted && !client._waitingForQuiescence?.()) revived();
+    if (session && !client._waitingForQuiescence?.()) revived();
   };
 
   /** Meteor's own stream has done its part. */
@@ -124,20 +149,44 @@ export function createStream(
     live = false;
     // To its app nothing ends with it.
     stream.currentStatus = original.currentStatus;
+    const { statusChanged } = original;
+    original.statusChanged = () => {};
     original.disconnect();
+    original.statusChanged = statusChanged;
   };
 
-  const takeOver = async (mine: FailoverWebSocket): Promise<void> => {
+  const serve = (mine: FailoverWebSocket): void => {
     const before = serving;
-    if (before || live) await idle();
-    // Disconnected or moved again meanwhile, or lost and opened again.
-    if (mine !== link || mine === serving) return;
     retire();
     serving = mine;
-    departing = false;
+    departing = undefined;
     before?.close();
     if (mine.readyState === OPEN) begin();
     else show(meteorStatus(mine.status));
+  };
+
+  const takeOver = async (mine: FailoverWebSocket): Promise<void> => {
+    await idle();
+    // Else disconnected, moved again, or needed sooner.
+    if (mine === link && mine !== serving) serve(mine);
+  };
+
+  const leave = (): Leaving => {
+    // A session that was refused answers nothing.
+    const done = idle();
+    const mine = (departing = session ?? {});
+    session = undefined;
+    return {
+      frame: deliver,
+      done,
+      left() {
+        // Left by the app, or for a node that drains as well, and is left now.
+        if (departing !== mine) return;
+        departing = undefined;
+        if (link !== serving && link?.readyState === OPEN) serve(link);
+        else if (serving?.readyState === OPEN) begin();
+      },
+    };
   };
 
   const dial = (url: string): void => {
@@ -147,35 +196,20 @@ export function createStream(
       ...options,
       heartbeat,
       events: 'link',
-      layer: {
-        replayed: () => replayed,
-        leave() {
-          departing = true;
-          return {
-            frame: deliver,
-            // A session that was refused answers nothing.
-            done: greeted ? idle() : Promise.resolve(),
-            left() {
-              if (mine !== serving) return;
-              departing = false;
-              if (mine.readyState === OPEN) begin();
-            },
-          };
-        },
-      },
+      layer: { replayed: () => replayed, leave },
     };
     const mine = raw ? new FailoverWebSocket(address, undefined, settings) : overSockjs(address, settings);
-    // One that was to replace it, and has not yet.
+    // One that was on its way somewhere else.
     if (link !== serving) link?.close();
     link = mine;
     stream.rawUrl = url;
     mine.addEventListener('open', () => {
+      if (mine !== serving) return void takeOver(mine);
       revived();
       replayed = new Promise((resolve) => {
-        revived = () => resolve(Object.keys(client._subscriptions ?? {}).length);
+        revived = () => resolve(Object.keys(subscriptions()).length);
       });
-      if (mine !== serving) void takeOver(mine);
-      else if (!departing) begin();
+      if (!departing) begin();
     });
     mine.addEventListener('message', ({ data }) => {
       if (mine === serving && !departing) deliver(data);
@@ -183,24 +217,18 @@ export function createStream(
     mine.on('status', (status) => {
       if (mine !== serving) return;
       show(meteorStatus(status));
-      if (status.name === 'online') for (const frame of waiting.splice(0)) mine.send(frame);
+      if (status.name !== 'online' || !waiting.length) return;
+      unsent.clear();
+      for (const frame of waiting.splice(0)) mine.send(frame);
     });
     mine.on('down', (why) => {
       if (mine !== serving) return;
+      session = undefined;
       revived();
       tell('disconnect', new Error(why.kind));
-      // The one that is to replace it is dialling already.
-      if (mine === link) return;
-      serving = link;
-      mine.close();
-      show(meteorStatus(link!.status));
+      if (link && link !== mine) serve(link);
     });
-    if (!live && serving?.readyState !== OPEN) {
-      const before = serving;
-      serving = mine;
-      before?.close();
-      show(meteorStatus(mine.status));
-    }
+    if (!live && serving?.readyState !== OPEN) serve(mine);
   };
 
   const end = (): void => {
@@ -209,7 +237,7 @@ export function createStream(
       serving.send('{"msg":"disconnect"}');
     retire();
     const links = new Set([link, serving]);
-    link = serving = undefined;
+    link = serving = session = departing = undefined;
     for (const each of links) each?.close();
     revived();
     tell('disconnect');
@@ -217,17 +245,19 @@ export function createStream(
 
   const stream: FailoverStream = Object.assign(Object.create(original) as FailoverStream, {
     send(data: string) {
-      if (live) original.send(data);
-      else if (serving?.readyState !== OPEN || departing) return;
-      else if (serving.status.name === 'suspect') waiting.push(data);
-      else serving.send(data);
+      if (live) return original.send(data);
+      const open = serving?.readyState === OPEN && !departing;
+      if (open && serving!.status.name !== 'suspect') return serving!.send(data);
+      if (open) waiting.push(data);
+      if (METHOD.test(data)) unsent.add((JSON.parse(data) as { id: string }).id);
     },
-    reconnect({ url, _force }: ReconnectOptions = {}) {
+    reconnect(options?: ReconnectOptions) {
       if (permanent) return;
-      if (url !== undefined || !link || link.readyState > OPEN) dial(url ?? stream.rawUrl);
-      else if (_force || !stream.currentStatus.connected) link.reconnect();
+      if (options?.url || !link || link.readyState > OPEN) dial(options?.url || stream.rawUrl);
+      else if (options?._force || !stream.currentStatus.connected) link.reconnect();
     },
-    disconnect({ _permanent, _error }: DisconnectOptions = {}) {
+    disconnect(options?: DisconnectOptions) {
+      const { _permanent, _error } = options ?? {};
       if (permanent) return;
       permanent = !!_permanent;
       end();
@@ -239,17 +269,23 @@ export function createStream(
       });
     },
     _lostConnection(error?: unknown) {
-      if (live) original._lostConnection(error);
-      else link?.reconnect();
+      if (live) return original._lostConnection(error);
+      // It answers nothing any more.
+      session = undefined;
+      link?.reconnect();
     },
     remove() {
       const back = link && !live;
       client._stream = original;
       client._heartbeatInterval = interval;
       original.rawUrl = stream.rawUrl;
-      if (live) return link?.close();
+      if (live) {
+        const given = link;
+        link = session = undefined;
+        return given?.close();
+      }
       end();
-      if (permanent) original.disconnect({ _permanent: true });
+      if (permanent) original.disconnect({ _permanent: true, _error: stream.currentStatus.reason });
       else if (back) original.reconnect();
       else original.statusChanged();
     },

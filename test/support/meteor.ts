@@ -107,7 +107,7 @@ export class ClientStream {
 interface Invoker {
   readonly message: Message;
   readonly noRetry: boolean;
-  sent: boolean;
+  sentMessage: boolean;
   result?: Message;
   updated?: boolean;
   settle(result: unknown): void;
@@ -145,7 +145,7 @@ export class Connection {
     const id = String(++this.#ids);
     const settle = (result: unknown) => void this.settled.push(`${id} ${JSON.stringify(result)}`);
     const message = { msg: 'method', method, params, id };
-    this._methodInvokers[id] = { message, noRetry, sent: true, settle };
+    this._methodInvokers[id] = { message, noRetry, sentMessage: true, settle };
     this.#send(message);
   }
 
@@ -171,7 +171,7 @@ export class Connection {
     this.told.push('reset');
     this.#send({ msg: 'connect', version: '1', support: ['1'] });
     for (const [id, invoker] of Object.entries(this._methodInvokers)) {
-      if (!invoker.sent || !invoker.noRetry || invoker.result) continue;
+      if (!invoker.sentMessage || !invoker.noRetry || invoker.result) continue;
       invoker.settle('invocation-failed');
       delete this._methodInvokers[id];
     }

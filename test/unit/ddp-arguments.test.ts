@@ -107,10 +107,10 @@ describe('what EJSON has no form for is refused, with its place', () => {
   it.each<[place: string, param: unknown]>([
     ['params[0]: expected a value of EJSON', () => 1],
     ['params[0].list[1].then', { list: [1, { then() {} }] }],
-    ['params[0]: expected a value of EJSON, not nested deeper than 200 levels, got Symbol(s)', Symbol('s')],
-    ['params[0].n: expected a value of EJSON, not nested deeper than 200 levels, got 5', { n: 5n }],
+    ['params[0]: expected a value of EJSON, at most 200 levels deep, got Symbol(s)', Symbol('s')],
+    ['params[0].n: expected a value of EJSON, at most 200 levels deep, got 5', { n: 5n }],
     [
-      'params[0].tags: expected a value of EJSON, not nested deeper than 200 levels, got [object Set]',
+      'params[0].tags: expected a value of EJSON, at most 200 levels deep, got [object Set]',
       { tags: new Set(['a']) },
     ],
     ['got [object Map]', new Map([['a', 1]])],
@@ -145,12 +145,9 @@ describe('what EJSON has no form for is refused, with its place', () => {
 
 describe('callbacks and names are checked where they are given', () => {
   it.each<[what: string, give: (ddp: DDPClient<FakeLink>) => unknown]>([
-    ['observer: expected functions added', (ddp) => ddp.collection('c').observe(undefined as never)],
-    ['observer: expected functions added', (ddp) => ddp.collection('c').observe({ add() {} } as never)],
-    [
-      'observer: expected functions added',
-      (ddp) => ddp.collection('c').observe({ added() {}, changed: 5 } as never),
-    ],
+    ['observer: expected added', (ddp) => ddp.collection('c').observe(undefined as never)],
+    ['observer: expected added', (ddp) => ddp.collection('c').observe({ add() {} } as never)],
+    ['observer: expected added', (ddp) => ddp.collection('c').observe({ added() {}, changed: 5 } as never)],
     [
       'listener: expected a function, got undefined',
       (ddp) => ddp.collection('c').subscribe(undefined as never),

@@ -48,6 +48,13 @@ describe('the wait before a dial', () => {
     ['0 … base · 4', { attempts: 10, last: failed('refused') }, 0.5, 1_000],
     ['under the cap', { attempts: 13, last: failed('refused') }, 0.5, 5_000],
     ['for ever', { attempts: 5_000, last: failed('refused') }, 0.5, 5_000],
+    [
+      'the lane of a crowd that was told to spread is as long as the burst',
+      { announcedSpreadMs: 8_000, attempts: 15, last: failed('refused') },
+      0.99,
+      0,
+    ],
+    ['and no longer', { announcedSpreadMs: 8_000, attempts: 16, last: failed('refused') }, 0.5, 250],
     ['overloaded leaves the lane', { attempts: 1, last: failed('overloaded') }, 0.5, 250],
     ['unauthorized too', { attempts: 1, last: failed('unauthorized') }, 0.5, 250],
     ['a failing provider too', { attempts: 1, last: failed('provider') }, 0.5, 250],
@@ -77,7 +84,7 @@ describe('the budget of dials', () => {
   test.each([
     ['balanced', balanced, 16, 2_000],
     ['fast', fast, 16, 1_000],
-    ['frugal', frugal, 8, 5_000],
+    ['frugal', frugal, 16, 5_000],
   ] as const)('%s: two fast lanes, then one dial per refill', (_, policy, burst, refillMs) => {
     const last = dials(policy, burst - 1);
     expect(nextWait(policy, outage(again), last, at(0))).toBe(0);
@@ -112,9 +119,16 @@ describe('the deadline of a handshake', () => {
     ['learned: 2·srtt + 4·rttvar', {}, { connect: { smoothed: 300, variance: 50 } }, 800],
     ['never under the floor', {}, { connect: { smoothed: 40, variance: 1 } }, 500],
     ['never over the cap', {}, { connect: { smoothed: 9_000, variance: 900 } }, 10_000],
-    ['patient when another dial failed fast', { fastFailures: 1 }, {}, 10_000],
-    ['however many hung', { fastFailures: 1, timeouts: 9 }, {}, 10_000],
-    ['under the cap however long it lasts', { timeouts: 99 }, {}, 10_000],
+    ['patient when another dial failed fast', { fastFailures: 1 }, {}, 20_000],
+    ['and twice as patient with each that hung', { fastFailures: 1, timeouts: 1 }, {}, 40_000],
+    ['but not for ever', { fastFailures: 1, timeouts: 9 }, {}, 60_000],
+    ['however long it lasts', { timeouts: 99 }, {}, 60_000],
+    [
+      'a crowd that was told to spread gives a quarter of that',
+      { announcedSpreadMs: 20_000 },
+      { connect: { smoothed: 40, variance: 1 } },
+      5_000,
+    ],
   ])('%s', (_, with_, known, ms) => {
     expect(nextDeadline(balanced, outage(with_), memory(known), at(0))).toBe(ms);
   });
@@ -124,14 +138,14 @@ describe('the deadline of a handshake', () => {
     const deadlines = Array.from({ length: 12 }, (_, timeouts) =>
       nextDeadline(balanced, outage({ timeouts }), known, at(0)),
     );
-    expect(deadlines).toEqual([500, 500, 500, 500, 500, 500, 1_000, 2_000, 4_000, 8_000, 10_000, 10_000]);
+    expect(deadlines).toEqual([500, 500, 500, 500, 500, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000]);
   });
 
   test('what the engine adds by itself comes on top, also of the cap', () => {
     const hurt = memory({ failedAt: Array.from({ length: 15 }, () => 0), failuresInRow: 15 });
     expect(nextDeadline(balanced, outage(), hurt, at(0, { engine: CHROMIUM }))).toBe(2_500 + 5_000);
     expect(nextDeadline(balanced, outage({ fastFailures: 1 }), hurt, at(0, { engine: CHROMIUM }))).toBe(
-      15_000,
+      25_000,
     );
     expect(nextDeadline(balanced, outage(), { ...hurt, failuresInRow: 2 }, at(0, { engine: FIREFOX }))).toBe(
       2_500 + 600,

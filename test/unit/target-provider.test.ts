@@ -18,7 +18,7 @@ describe('a provider', () => {
     world.link({ policy: 'fast' }, ({ attempt, cause }) => (asked.push({ attempt, cause }), AT));
     await world.pass(1_000);
     world.last.serverEnds(1012);
-    await world.pass(20_000);
+    await world.pass(25_000);
     world.last.serverEnds();
     await world.pass(1_000);
     expect(asked).toEqual([

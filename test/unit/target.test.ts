@@ -179,7 +179,7 @@ describe('a provider', () => {
 
   test('of protocols that answers nonsense: rejected', async () => {
     await expect(target('wss://a.example/', () => ['a b']).ask(context)).rejects.toThrow(
-      'protocols: "a b" is no subprotocol, or twice',
+      'protocols: "a b" is no subprotocol or twice',
     );
   });
 });
@@ -205,7 +205,7 @@ describe('protocols', () => {
   ])('%j are refused as WebSocket refuses them', (protocols, shown) => {
     const make = () => target('wss://a.example/', protocols as ProtocolSource);
     expect(make).toThrow(expect.objectContaining({ name: 'SyntaxError' }));
-    expect(make).toThrow(`protocols: ${shown} is no subprotocol, or twice`);
+    expect(make).toThrow(`protocols: ${shown} is no subprotocol or twice`);
   });
 });
 

@@ -55,7 +55,7 @@ const { ejson } = fc.letrec<{ ejson: unknown; leaf: unknown }>((tie) => ({
   ),
 }));
 
-const wire = (value: unknown): unknown => JSON.parse(JSON.stringify(toJson(value)));
+const wire = (value: unknown): unknown => JSON.parse(JSON.stringify(toJson(value, 'value')));
 const reversed = (value: unknown): unknown => {
   if (Array.isArray(value)) return value.map(reversed);
   if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype)
