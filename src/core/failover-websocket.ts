@@ -98,7 +98,7 @@ export class FailoverWebSocket extends EventTarget {
     this.#options = resolveOptions(options);
     const { env, queue } = this.#options;
     if (!env.WebSocket) {
-      throw new FailoverError('unsupported', 'env.WebSocket: none, pass one');
+      throw new FailoverError('unsupported', 'env.WebSocket: none');
     }
     this.#target = createTarget(url, protocols, env);
     this.#queue = createQueue(queue, (messages, bytes) => this.#emit('overflow', { messages, bytes }));

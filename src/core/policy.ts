@@ -163,7 +163,7 @@ const UNKNOWN_FACTOR = 5;
  * No patience grows beyond this: three times the queue of 100 000 clients on a survivor that takes 5 000 a second. More would drain
  * larger crowds, and keep a client for longer at a node that hangs.
  */
-const PATIENCE_MS = 60_000;
+export const PATIENCE_MS = 60_000;
 
 /**
  * How long the next handshake is given, ms. A deadline shorter than an overloaded survivor's accept time makes an outage

@@ -71,7 +71,7 @@ export function installFailover(client: MeteorConnection, options: MeteorFailove
     console.warn(`failover-websocket: ${why}`);
     return Object.assign(() => {}, { link: undefined });
   }
-  if (!env.WebSocket) throw new FailoverError('unsupported', 'env.WebSocket: none, pass one');
+  if (!env.WebSocket) throw new FailoverError('unsupported', 'env.WebSocket: none');
   const config = typeof __meteor_runtime_config__ === 'undefined' ? {} : __meteor_runtime_config__;
   const stream = createStream(client, original, rest, config);
   const uninstall = (): void => {

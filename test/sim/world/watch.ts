@@ -1,5 +1,6 @@
 import { LEAK_MS } from '../../../src/core/engine.ts';
 import type { ReconnectPolicy } from '../../../src/core/policies.ts';
+import { PATIENCE_MS } from '../../../src/core/policy.ts';
 import type { SimSocket } from './socket.ts';
 import type { Tab } from './tab.ts';
 
@@ -126,9 +127,11 @@ export function upWithinMs(policy: ReconnectPolicy, engine: string, tabs: number
   const pause = Math.max(policy.capMs, 60_000 / policy.dialsPerMinute, spreadMs);
   // A dial under way may hang until its deadline, which is above what the engine adds (Chromium: at most 5 s).
   const dial = policy.deadlineCapMs + 5_000;
+  // Where dials failed fast, or many hung, the one that is under way when all is well may have been given long.
+  const patience = Math.max(PATIENCE_MS - policy.deadlineCapMs, 0);
   // What died without a word is noticed by silence.
   const notice = policy.idleQuietMs + policy.replyCapMs;
   const turns = (tabs - 1) * policy.deadlineCapMs;
   // Firefox: connections it has leaked are waited for, then its own patience (20 s) and its penalty (60 s).
-  return notice + pause + 2 * dial + turns + (engine === 'firefox' ? LEAK_MS + 80_000 : 0);
+  return notice + pause + 2 * dial + patience + turns + (engine === 'firefox' ? LEAK_MS + 80_000 : 0);
 }
