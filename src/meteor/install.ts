@@ -17,7 +17,7 @@ export interface MeteorFailoverOptions extends Omit<FailoverOptions, 'layer' | '
   readonly transport?: 'sockjs' | 'websocket';
   /**
    * WebSockets only: no request to `/sockjs/info`, no polling. Where some users have networks that let no WebSocket through,
-   * a link that was never up for so long (ms) is given back to Meteor's own stream, which falls back to polling.
+   * a link that was never up for so long (ms, at least 1 000) is given back to Meteor's own stream, which falls back to polling.
    * @default Infinity
    */
   readonly fallbackAfterMs?: number;
@@ -26,7 +26,10 @@ export interface MeteorFailoverOptions extends Omit<FailoverOptions, 'layer' | '
 /** Puts Meteor's own stream back; everything subscribed goes on there. */
 export interface Uninstall {
   (): void;
-  /** The link in use, for its events, status and stats; another one after `disconnect()` or `reconnect({ url })`. */
+  /**
+   * The link in use, for its events, status and stats; another one after `disconnect()` or `reconnect({ url })`. Undefined while the
+   * app has disconnected, and where nothing was installed.
+   */
   readonly link: FailoverWebSocket | undefined;
 }
 
@@ -34,7 +37,8 @@ const none = rule('none for Meteor', () => false);
 /** What is added to the link's options, and taken from them. */
 const RULES: Rules = {
   transport: oneOf('sockjs', 'websocket'),
-  fallbackAfterMs: between(0, Infinity),
+  // Sooner it would give up on a connection that is only slow.
+  fallbackAfterMs: between(1_000, Infinity),
   standby: none,
   layer: none,
   events: none,
@@ -54,10 +58,12 @@ const installed = new WeakMap<MeteorConnection, Uninstall>();
  *
  * installFailover(Meteor.connection, { policy: 'fast' });
  *
- * @param client `Meteor.connection`, or what `DDP.connect` returned
+ * @param connection `Meteor.connection`, or what `DDP.connect` returned
  * @throws RangeError naming the option and the value; FailoverError `unsupported` without a WebSocket class
  */
-export function installFailover(client: MeteorConnection, options: MeteorFailoverOptions = {}): Uninstall {
+export function installFailover(connection: object, options: MeteorFailoverOptions = {}): Uninstall {
+  // Typed loosely: Meteor's own types know no `Meteor.connection`, and say little of what `DDP.connect` returns.
+  const client = connection as MeteorConnection;
   if (typeof client !== 'object' || !client) throw badOption('connection', client, 'a Meteor one');
   const { env } = resolveOptions(options, RULES);
   const { fallbackAfterMs = Infinity, ...rest } = options;

@@ -12,6 +12,14 @@ export function check<T>(option: string, value: T, holds: boolean, expected: str
   );
 }
 
+/** @throws RangeError if they are no object, or have a field of another name */
+export function checkNames<T extends object>(options: T, names: readonly (keyof T & string)[]): T {
+  check('options', options, typeof options === 'object' && options !== null, 'an object');
+  for (const name of Object.keys(options))
+    check('options', name, (names as readonly string[]).includes(name), names.join(', '));
+  return options;
+}
+
 export const checkNumber = (option: string, value: number, min: number, max: number): number =>
   check(
     option,

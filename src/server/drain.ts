@@ -1,4 +1,5 @@
-import { check, checkBoolean, checkFunction, checkNumber } from './check.ts';
+import { constants } from 'node:os';
+import { check, checkBoolean, checkFunction, checkNames, checkNumber } from './check.ts';
 import { dismiss, each, gather, once, tell, type Clients, type Listener } from './clients.ts';
 import { acceptRate, spreadFor } from './spread.ts';
 
@@ -62,6 +63,20 @@ export interface Drain {
   /** Takes signal handlers and listeners off again. Nothing that has begun is stopped by it. */
   uninstall(): void;
 }
+
+const NAMES: readonly (keyof DrainOptions)[] = [
+  'clients',
+  'afterMs',
+  'spreadMs',
+  'acceptPerSecond',
+  'url',
+  'lingerMs',
+  'graceMs',
+  'signals',
+  'exit',
+  'onDrain',
+  'onDrained',
+];
 
 /** Between two looks at who is still there. */
 const LOOK_MS = 50;
@@ -197,14 +212,16 @@ async function within(ms: number, work: unknown): Promise<void> {
 function resolve(server: HttpServer, options: DrainOptions) {
   const isServer = typeof server === 'object' && typeof server?.closeIdleConnections === 'function';
   check('server', server, isServer, 'an http or https server');
-  check('options', options, typeof options === 'object' && options !== null, 'an object');
+  checkNames(options, NAMES);
   const { afterMs = 8_000, spreadMs, url, lingerMs = 0, graceMs = 500, exit = true } = options;
   const { signals = ['SIGTERM'], onDrain, onDrained } = options;
   checkFunction('onDrain', onDrain);
   checkFunction('onDrained', onDrained);
   check('url', url, url === undefined || /^wss?:$/.test(protocolOf(url)), 'a ws or wss URL');
   // Node throws for the two that no process can handle, but only after others have been installed.
-  const known = Array.isArray(signals) && signals.every((name) => /^SIG(?!KILL$|STOP$)[A-Z\d]+$/.test(name));
+  const known =
+    Array.isArray(signals) &&
+    signals.every((name) => Object.hasOwn(constants.signals, name) && !/^SIG(KILL|STOP)$/.test(name));
   return {
     afterMs: checkNumber('afterMs', afterMs, 0, 600_000),
     spreadMs: spreadMs === undefined ? undefined : checkNumber('spreadMs', spreadMs, 0, afterMs),

@@ -1,4 +1,4 @@
-import { check, checkBoolean } from './check.ts';
+import { check, checkBoolean, checkNames } from './check.ts';
 import { each, gather, tell, type Client, type Clients } from './clients.ts';
 import { acceptRate, spreadFor } from './spread.ts';
 
@@ -46,12 +46,7 @@ const CHANGE = 1 / 5;
  * @throws RangeError naming the option and the value
  */
 export function nodeIdentity(options: IdentityOptions): NodeIdentity {
-  const { id, greet = true } = check(
-    'options',
-    options,
-    typeof options === 'object' && !!options,
-    'an object',
-  );
+  const { id, greet = true } = checkNames(options, ['id', 'clients', 'acceptPerSecond', 'greet']);
   check('id', id, typeof id === 'string' && id.length > 0 && id.length <= 256, '1 to 256 characters');
   const rate = acceptRate(options.acceptPerSecond);
   checkBoolean('greet', greet);

@@ -128,10 +128,12 @@ describe('installing', () => {
     [
       'a bad bound',
       { fallbackAfterMs: -1 },
-      /^options.fallbackAfterMs: expected a number from 0 to Infinity, got -1/,
+      /^options.fallbackAfterMs: expected a number from 1000 to Infinity, got -1/,
     ],
     ['a bad policy', { policy: 'quick' }, /^policy: expected/],
     ['an unknown option', { polciy: 'fast' }, /^options: expected .*transport.*, got "polciy"/],
+    ['a bound that is none', { fallbackAfterMs: null }, /^options.fallbackAfterMs: .* got null/],
+    ['a name where options belong', 'fast', /^options: expected an object, got "fast"/],
     ['a standby', { standby: 'warm' }, /^options.standby: expected none for Meteor, got "warm"/],
   ])('%s is a RangeError that says so', (_, options, message) => {
     const app = options ? meteor(world) : undefined;
