@@ -202,7 +202,7 @@ export class FailoverWebSocket extends EventTarget {
       );
     }
     const text = String(reason);
-    if (frameBytes(text) > 123) throw syntaxError('close: reason over 123 bytes');
+    if (frameBytes(text) > 123) throw syntaxError('close: reason > 123 bytes');
     if (this.readyState >= CLOSING) return;
     this.#link.close(code, text);
   }
