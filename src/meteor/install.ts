@@ -58,12 +58,12 @@ const installed = new WeakMap<MeteorConnection, Uninstall>();
  *
  * installFailover(Meteor.connection, { policy: 'fast' });
  *
- * @param connection `Meteor.connection`, or what `DDP.connect` returned
+ * @param meteor `Meteor.connection`, or what `DDP.connect` returned
  * @throws RangeError naming the option and the value; FailoverError `unsupported` without a WebSocket class
  */
-export function installFailover(connection: object, options: MeteorFailoverOptions = {}): Uninstall {
+export function installFailover(meteor: object, options: MeteorFailoverOptions = {}): Uninstall {
   // Typed loosely: Meteor's own types know no `Meteor.connection`, and say little of what `DDP.connect` returns.
-  const client = connection as MeteorConnection;
+  const client = meteor as MeteorConnection;
   if (typeof client !== 'object' || !client) throw badOption('connection', client, 'a Meteor one');
   const { env } = resolveOptions(options, RULES);
   const { fallbackAfterMs = Infinity, ...rest } = options;
