@@ -124,8 +124,8 @@ function canonicalOutage(outage: Outage, { maxAttempts }: ReconnectPolicy): Outa
     cause,
     attempts,
     laneFrom: attempts - lane,
-    // They set deadlines, and nothing else.
-    ...{ fastFailures: 0, timeouts: 0 },
+    // They set deadlines; and where dials hung, a page that wakes does not wait for the one under way.
+    ...{ fastFailures: 0, timeouts: Math.min(outage.timeouts, 1) },
     announcedSpreadMs: outage.announcedSpreadMs,
     ...(outage.last && { last: failure(SLOW.includes(slow) ? 'overloaded' : 'refused') }),
     ...(SLOW.includes(verdict) && {
