@@ -29,5 +29,5 @@ export function statusOf(
 }
 
 /** Statuses are flat: the same to a person when every field is. */
-export const sameStatus = (a: Status, b: Status): boolean =>
-  Object.keys({ ...a, ...b }).every((key) => a[key as keyof Status] === b[key as keyof Status]);
+export const sameStatus = <T extends object>(a: T, b: T): boolean =>
+  Object.keys({ ...a, ...b }).every((key) => a[key as keyof T] === b[key as keyof T]);

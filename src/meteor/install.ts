@@ -79,12 +79,14 @@ export function installFailover(meteor: object, options: MeteorFailoverOptions =
   }
   if (!env.WebSocket) throw new FailoverError('unsupported', 'env.WebSocket: none');
   const config = typeof __meteor_runtime_config__ === 'undefined' ? {} : __meteor_runtime_config__;
-  const stream = createStream(client, original, rest, config);
+  const stream = createStream(client, original, rest, config, env);
   const uninstall = (): void => {
     if (installed.get(client) !== handle) return;
     installed.delete(client);
     env.clearTimeout(timer);
     stream.remove();
+    // A hidden page may have kept its time in a Worker.
+    env.dispose?.();
   };
   const handle = Object.defineProperty(uninstall, 'link', { get: () => stream.link }) as Uninstall;
   installed.set(client, handle);

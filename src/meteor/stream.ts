@@ -1,7 +1,8 @@
 import { OPEN } from '../core/dom-events.ts';
-import { isolate } from '../core/env.ts';
+import { isolate, type Env } from '../core/env.ts';
 import { FailoverWebSocket } from '../core/failover-websocket.ts';
-import { resolveOptions, type FailoverOptions, type Leaving } from '../core/options.ts';
+import type { FailoverOptions, Leaving } from '../core/options.ts';
+import { sameStatus } from '../core/status.ts';
 import { overSockjs } from '../sockjs/link.ts';
 import type {
   DisconnectOptions,
@@ -51,8 +52,8 @@ export function createStream(
   original: MeteorStream,
   { transport, ...options }: StreamOptions,
   config: RuntimeConfig,
+  env: Env,
 ): FailoverStream {
-  const { env } = resolveOptions(options);
   const { DISABLE_SOCKJS, DDP_TRANSPORT = 'sockjs' } = config;
   const raw = transport ? transport === 'websocket' : DISABLE_SOCKJS || DDP_TRANSPORT !== 'sockjs';
   const heartbeat = options.heartbeat ?? {
@@ -87,10 +88,7 @@ export function createStream(
     isolate(env, () => stream.forEachCallback(event, (callback) => callback(...args)));
 
   const show = (status: MeteorStatus): void => {
-    const { currentStatus } = stream;
-    const same = Object.keys({ ...status, ...currentStatus }).every(
-      (key) => status[key as keyof MeteorStatus] === currentStatus[key as keyof MeteorStatus],
-    );
+    const same = sameStatus(status, stream.currentStatus);
     stream.currentStatus = status;
     if (!same) stream.statusChanged();
   };

@@ -1,12 +1,11 @@
-import { engineOf } from '../../src/core/engine.ts';
 import { FailoverError } from '../../src/core/errors.ts';
 import { failure, type FailureKind } from '../../src/core/failure.ts';
 import { POLICIES } from '../../src/core/policies.ts';
 import { newMemory, newOutage } from '../../src/core/policy.ts';
 import { transition, type Dial, type LinkEvent, type State } from '../../src/core/state.ts';
+import { contextOf, NOW } from '../support/machine.ts';
 import { stateName } from './counted.ts';
 
-const NOW = 10_000;
 const policy = { ...POLICIES.fast, maxAttempts: 3 };
 const lost = failure('lost');
 const outage = { ...newOutage(9_000, lost), attempts: 3 };
@@ -96,19 +95,7 @@ export function required(): string[] {
 function matters(state: State, event: LinkEvent): boolean {
   const machine = { state, memory: newMemory(policy, NOW) };
   return [true, false].some((online) => {
-    const [next, effects] = transition(machine, event, {
-      now: NOW,
-      random: 0.5,
-      engine: engineOf(''),
-      freshPath: false,
-      leaks: [],
-      rtt: undefined,
-      policy,
-      online,
-      hedge: true,
-      standby: false,
-      spreadMs: 0,
-    });
+    const [next, effects] = transition(machine, event, contextOf({ policy, online }));
     return effects.length > 0 || next !== machine;
   });
 }

@@ -1,5 +1,19 @@
 import type { Plan } from './plan.ts';
 
+/** What the schedules have in common, unless they say otherwise. */
+const LINK = {
+  hedge: true,
+  standby: false,
+  heartbeat: 'active',
+  login: false,
+  maxAttempts: undefined,
+  provider: 'none',
+  probe: false,
+  perConnection: false,
+  maxQueued: 1000,
+} as const;
+const BROWSER = { tabs: 1, locks: true, storage: true, worker: true } as const;
+
 /** Schedules that broke a rule before the library was mended. The seed is the one that was found; the world was cut down since. */
 export const REGRESSIONS: readonly { readonly name: string; readonly plan: Plan }[] = [
   {
@@ -7,19 +21,8 @@ export const REGRESSIONS: readonly { readonly name: string; readonly plan: Plan 
     plan: {
       seed: 488,
       protocol: 'ddp',
-      link: {
-        policy: 'fast',
-        hedge: false,
-        standby: false,
-        heartbeat: 'active',
-        login: false,
-        maxAttempts: undefined,
-        provider: 'none',
-        probe: false,
-        perConnection: false,
-        maxQueued: 1000,
-      },
-      browser: { engine: 'firefox', tabs: 1, locks: true, storage: true, worker: true },
+      link: { ...LINK, policy: 'fast', hedge: false },
+      browser: { ...BROWSER, engine: 'firefox' },
       net: {
         rttMs: 600,
         jitter: 2,
@@ -39,19 +42,8 @@ export const REGRESSIONS: readonly { readonly name: string; readonly plan: Plan 
     plan: {
       seed: 942,
       protocol: 'plain',
-      link: {
-        policy: 'fast',
-        hedge: false,
-        standby: false,
-        heartbeat: 'active',
-        login: true,
-        maxAttempts: undefined,
-        provider: 'none',
-        probe: false,
-        perConnection: true,
-        maxQueued: 1000,
-      },
-      browser: { engine: 'webkit', tabs: 1, locks: true, storage: true, worker: true },
+      link: { ...LINK, policy: 'fast', hedge: false, login: true, perConnection: true },
+      browser: { ...BROWSER, engine: 'webkit' },
       net: {
         rttMs: 600,
         jitter: 2,
@@ -75,19 +67,8 @@ export const REGRESSIONS: readonly { readonly name: string; readonly plan: Plan 
     plan: {
       seed: 3,
       protocol: 'plain',
-      link: {
-        policy: 'frugal',
-        hedge: true,
-        standby: false,
-        heartbeat: 'active',
-        login: false,
-        maxAttempts: undefined,
-        provider: 'none',
-        probe: false,
-        perConnection: false,
-        maxQueued: 1000,
-      },
-      browser: { engine: 'webkit', tabs: 1, locks: true, storage: true, worker: true },
+      link: { ...LINK, policy: 'frugal' },
+      browser: { ...BROWSER, engine: 'webkit' },
       net: {
         rttMs: 600,
         jitter: 0.1,
@@ -112,19 +93,8 @@ export const REGRESSIONS: readonly { readonly name: string; readonly plan: Plan 
     plan: {
       seed: 87942,
       protocol: 'ddp',
-      link: {
-        policy: 'balanced',
-        hedge: true,
-        standby: true,
-        heartbeat: 'active',
-        login: false,
-        maxAttempts: undefined,
-        provider: 'none',
-        probe: false,
-        perConnection: false,
-        maxQueued: 1000,
-      },
-      browser: { engine: 'webkit', tabs: 1, locks: true, storage: true, worker: true },
+      link: { ...LINK, policy: 'balanced', standby: true },
+      browser: { ...BROWSER, engine: 'webkit' },
       net: {
         rttMs: 2,
         jitter: 0.1,

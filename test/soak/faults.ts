@@ -2,7 +2,7 @@
 import type { Page } from 'puppeteer-core';
 import type { Cluster, Fault, NodeId } from '../../demo/cluster.ts';
 import { healthy, pause } from '../bench/harness.ts';
-import { seeded } from '../support/world.ts';
+import { seeded } from '../support/random.ts';
 
 const NODE_FAULTS: readonly Fault[] = ['stop', 'kill', 'hang', 'blackhole', 'drain', 'restart'];
 const KINDS = [...NODE_FAULTS, 'both stop', 'offline', 'slow'] as const;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { seeded } from '../support/world.ts';
+import { seeded } from '../support/random.ts';
 import { judge, type Sample } from './judge.ts';
 
 const random = seeded(1);

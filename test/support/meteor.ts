@@ -1,5 +1,13 @@
-import type { MeteorConnection, MeteorStatus, MeteorStream } from '../../src/meteor/index.ts';
-import type { World } from './world.ts';
+import { expect } from 'vitest';
+import {
+  installFailover,
+  type MeteorConnection,
+  type MeteorFailoverOptions,
+  type MeteorStatus,
+  type MeteorStream,
+} from '../../src/meteor/index.ts';
+import { Cluster } from './ddp-cluster.ts';
+import { World, type Behaviour } from './world.ts';
 
 type Message = Record<string, unknown>;
 type Callback = (...args: unknown[]) => void;
@@ -241,3 +249,35 @@ export class Connection {
 /** A Meteor client in this world, as its app finds it when its code begins to run: the first dial is under way. */
 export const meteor = (world: World): Connection & MeteorConnection =>
   new Connection(new ClientStream(world));
+
+/** A world with one cluster, whose collection has one document, and a Meteor app in it. */
+export class MeteorWorld extends World {
+  readonly cluster = new Cluster(this);
+
+  constructor() {
+    super();
+    this.cluster.docs.set('a', { n: 1 });
+  }
+
+  install(app = meteor(this), options: MeteorFailoverOptions = {}) {
+    const uninstall = installFailover(app, {
+      policy: 'fast',
+      probe: false,
+      transport: 'websocket',
+      ...options,
+      env: { ...this.env, ...options.env },
+    });
+    return { app, uninstall };
+  }
+
+  /** An app with a subscription that is ready, on a link that is up. */
+  async up(options?: MeteorFailoverOptions, node: Behaviour = this.cluster.node()) {
+    this.behaviour = node;
+    const all = this.install(undefined, options);
+    all.app.subscribe('docs');
+    await this.pass(300);
+    expect(all.app._stream.status()).toEqual({ status: 'connected', connected: true, retryCount: 0 });
+    all.app.told.length = 0;
+    return all;
+  }
+}

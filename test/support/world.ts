@@ -328,12 +328,4 @@ export const named = (name: string, served: Served = {}): Behaviour =>
   accepts({ greeting: `node ${name}`, ...served });
 export const identify = (data: unknown): string | undefined => /^node (\w+)$/.exec(String(data))?.[1];
 
-/** mulberry32: uniform in [0, 1), the same for the same seed. */
-export const seeded = (seed: number) => (): number => {
-  seed = (seed + 0x6d2b79f5) | 0;
-  let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-  return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-};
-
 export const heartbeat = { message: 'ping' as Frame, isReply: (data: unknown): boolean => data === 'pong' };

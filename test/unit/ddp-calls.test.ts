@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import {
   added,
   failed,
@@ -10,13 +10,10 @@ import {
   watch,
   world,
   type World,
+  virtualTime,
 } from './ddp-harness.ts';
 
-beforeEach(() => void vi.useFakeTimers());
-afterEach(() => {
-  expect(vi.getTimerCount(), 'timers left').toBe(0);
-  vi.useRealTimers();
-});
+virtualTime();
 
 const connected = async (options = {}): Promise<World> => {
   const all = world(options);

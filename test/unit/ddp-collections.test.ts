@@ -1,12 +1,18 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { DDPClient } from '../../src/ddp/index.ts';
-import { added, changed, look, ready, removed, world, type FakeLink, type World } from './ddp-harness.ts';
+import {
+  added,
+  changed,
+  look,
+  ready,
+  removed,
+  world,
+  type FakeLink,
+  type World,
+  virtualTime,
+} from './ddp-harness.ts';
 
-beforeEach(() => void vi.useFakeTimers());
-afterEach(() => {
-  expect(vi.getTimerCount(), 'timers left').toBe(0);
-  vi.useRealTimers();
-});
+virtualTime();
 
 const opened = async (): Promise<World> => {
   const all = world();

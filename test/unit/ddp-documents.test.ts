@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import {
   added,
   changed,
@@ -11,13 +11,10 @@ import {
   watch,
   world,
   type World,
+  virtualTime,
 } from './ddp-harness.ts';
 
-beforeEach(() => void vi.useFakeTimers());
-afterEach(() => {
-  expect(vi.getTimerCount(), 'timers left').toBe(0);
-  vi.useRealTimers();
-});
+virtualTime();
 
 describe('a collection', () => {
   const opened = async (): Promise<World> => {

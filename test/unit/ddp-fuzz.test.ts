@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ApplyOptions } from '../../src/ddp/index.ts';
-import { seeded } from '../support/world.ts';
+import { seeded } from '../support/random.ts';
 import {
   added,
   connected,

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { ObjectID } from '../../src/ddp/index.ts';
 import {
   added,
@@ -12,14 +12,11 @@ import {
   updated,
   watch,
   world,
+  virtualTime,
 } from './ddp-harness.ts';
 
 // What servers do that the protocol allows, or that Meteor's does all the same.
-beforeEach(() => void vi.useFakeTimers());
-afterEach(() => {
-  expect(vi.getTimerCount(), 'timers left').toBe(0);
-  vi.useRealTimers();
-});
+virtualTime();
 
 describe('a server that hears nothing before it has said `connected`', () => {
   it('is told again what it refused, once, in order; from then on it is waited for', async () => {

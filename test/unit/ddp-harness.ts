@@ -1,7 +1,16 @@
-import { expect } from 'vitest';
+import { afterEach, beforeEach, expect, vi } from 'vitest';
 import type { FailoverEvents, Stats, Status } from '../../src/core/events.ts';
 import type { FailoverOptions } from '../../src/core/options.ts';
 import { DDPClient, type DDPOptions, type DdpLink } from '../../src/ddp/index.ts';
+
+/** Each test of the file runs in virtual time, and leaves no timer. */
+export function virtualTime(): void {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => {
+    expect(vi.getTimerCount(), 'timers left').toBe(0);
+    vi.useRealTimers();
+  });
+}
 
 type Fn = (...args: never[]) => void;
 

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { EJSON, type DDPOptions } from '../../src/ddp/index.ts';
 import {
   added,
@@ -15,15 +15,12 @@ import {
   watch,
   world,
   type World,
+  virtualTime,
 } from './ddp-harness.ts';
 
 // What holds whatever comes together: two connections at once, a call that waits, an observer that stops what it hears of.
 const clock = performance.now.bind(performance);
-beforeEach(() => void vi.useFakeTimers());
-afterEach(() => {
-  expect(vi.getTimerCount(), 'timers left').toBe(0);
-  vi.useRealTimers();
-});
+virtualTime();
 
 const opened = async (options: DDPOptions = {}): Promise<World> => {
   const all = world(options);

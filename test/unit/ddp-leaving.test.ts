@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DDPClient, type ApplyOptions, type DDPOptions } from '../../src/ddp/index.ts';
 import { Cluster, type ClusterNode } from '../support/ddp-cluster.ts';
-import { ONE_WAY, seeded, sequence, World, type FakeSocket } from '../support/world.ts';
+import { seeded } from '../support/random.ts';
+import { ONE_WAY, sequence, World, type FakeSocket } from '../support/world.ts';
 
 // A real client on a real link moves from a node that still works: what that one was asked it answers, what it shows is shown
 // until the new one is exact. 20 ms one way; an upgrade takes 80 ms, an answer 40 ms.

@@ -1,11 +1,7 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { failed, result, state, updated, world, type World } from './ddp-harness.ts';
+import { describe, expect, it, vi } from 'vitest';
+import { failed, result, state, updated, world, type World, virtualTime } from './ddp-harness.ts';
 
-beforeEach(() => void vi.useFakeTimers());
-afterEach(() => {
-  expect(vi.getTimerCount(), 'timers left').toBe(0);
-  vi.useRealTimers();
-});
+virtualTime();
 
 /** Answers the login under way. */
 const welcome = ({ link }: World, token: string, method = 'login') => {

@@ -1,12 +1,8 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { DDPClient, DDPError } from '../../src/ddp/index.ts';
-import { added, failed, FakeLink, ready, result, state, updated, world } from './ddp-harness.ts';
+import { added, failed, FakeLink, ready, result, state, updated, world, virtualTime } from './ddp-harness.ts';
 
-beforeEach(() => void vi.useFakeTimers());
-afterEach(() => {
-  expect(vi.getTimerCount(), 'timers left').toBe(0);
-  vi.useRealTimers();
-});
+virtualTime();
 
 describe('one flight', () => {
   it('sends everything at once on the first connection, in order', async () => {

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { DDPClient } from '../../src/ddp/index.ts';
 import { Cluster } from '../support/ddp-cluster.ts';
-import { seeded, World, type FakeSocket } from '../support/world.ts';
+import { seeded } from '../support/random.ts';
+import { World, type FakeSocket } from '../support/world.ts';
 
 /** Calls without an answer, at any time. */
 const IN_FLIGHT = 1_000;

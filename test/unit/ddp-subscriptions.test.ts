@@ -1,11 +1,7 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { added, ready, state, world } from './ddp-harness.ts';
+import { describe, expect, it } from 'vitest';
+import { added, ready, state, world, virtualTime } from './ddp-harness.ts';
 
-beforeEach(() => void vi.useFakeTimers());
-afterEach(() => {
-  expect(vi.getTimerCount(), 'timers left').toBe(0);
-  vi.useRealTimers();
-});
+virtualTime();
 
 const nosub = (id: string, error?: object) => ({ msg: 'nosub', id, error });
 

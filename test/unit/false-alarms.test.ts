@@ -1,17 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { POLICIES, type PolicyName } from '../../src/core/policies.ts';
 import type { FailoverOptions } from '../../src/core/options.ts';
-import {
-  accepts,
-  hangs,
-  heartbeat,
-  ONE_WAY,
-  opensMute,
-  refuses,
-  sequence,
-  World,
-  seeded,
-} from '../support/world.ts';
+import { seeded } from '../support/random.ts';
+import { accepts, hangs, heartbeat, ONE_WAY, opensMute, refuses, sequence, World } from '../support/world.ts';
 import type { Behaviour, FakeSocket } from '../support/world.ts';
 
 // What looks like a dead node and is none must cost the app nothing; what never gets better must cost the server little.

@@ -1,17 +1,16 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { installFailover, type MeteorFailoverOptions } from '../../src/meteor/index.ts';
+import { installFailover } from '../../src/meteor/index.ts';
 import { endpointOf } from '../../src/meteor/url.ts';
-import { Cluster } from '../support/ddp-cluster.ts';
-import { meteor } from '../support/meteor.ts';
-import { hangs, opensMute, refuses, sequence, World } from '../support/world.ts';
+import type { Cluster } from '../support/ddp-cluster.ts';
+import { meteor, MeteorWorld } from '../support/meteor.ts';
+import { hangs, opensMute, refuses, sequence } from '../support/world.ts';
 
 // An upgrade or a refusal takes 80 ms, an answer 40 ms.
-let world: World;
+let world: MeteorWorld;
 let cluster: Cluster;
 beforeEach(() => {
-  world = new World();
-  cluster = new Cluster(world);
-  cluster.docs.set('a', { n: 1 });
+  world = new MeteorWorld();
+  cluster = world.cluster;
 });
 afterEach(() => {
   vi.unstubAllGlobals();
@@ -19,26 +18,8 @@ afterEach(() => {
   world.dispose();
 });
 
-const install = (app = meteor(world), options: MeteorFailoverOptions = {}) => {
-  const uninstall = installFailover(app, {
-    policy: 'fast',
-    probe: false,
-    transport: 'websocket',
-    ...options,
-    env: { ...world.env, ...options.env },
-  });
-  return { app, uninstall };
-};
-/** An app with a subscription that is ready, on a link that is up. */
-const up = async (options?: MeteorFailoverOptions) => {
-  world.behaviour = cluster.node();
-  const all = install(undefined, options);
-  all.app.subscribe('docs');
-  await world.pass(300);
-  expect(all.app._stream.status()).toEqual({ status: 'connected', connected: true, retryCount: 0 });
-  all.app.told.length = 0;
-  return all;
-};
+const install: MeteorWorld['install'] = (...args) => world.install(...args);
+const up: MeteorWorld['up'] = (...args) => world.up(...args);
 const paths = () => world.sockets.map(({ url }) => new URL(url).pathname);
 const openSockets = () => world.sockets.filter(({ readyState }) => readyState < 2).length;
 /** What the app sent on it. */

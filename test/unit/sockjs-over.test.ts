@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { overSockjs } from '../../src/sockjs/index.ts';
-import { seeded, World } from '../support/world.ts';
+import { seeded } from '../support/random.ts';
+import { World } from '../support/world.ts';
 
 const PATH = /^(\S+)\/[a-z0-9]{8}\/[a-z0-9]{8}\/websocket(\?\S*)?$/;
 

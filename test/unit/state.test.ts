@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { engineOf } from '../../src/core/engine.ts';
 import { FailoverError } from '../../src/core/errors.ts';
 import type { Failure, FailureKind } from '../../src/core/failure.ts';
 import { newOutage, type Outage } from '../../src/core/policy.ts';
@@ -15,26 +14,11 @@ import {
   type State,
   type TransitionContext,
 } from '../../src/core/state.ts';
+import { contextOf, NOW } from '../support/machine.ts';
 
 const policy = POLICIES.fast;
-const NOW = 10_000;
 const failure = (kind: FailureKind): Failure => ({ kind, code: 0, reason: '' });
 const error = new FailoverError('unauthorized', 'x');
-
-const context = (own: Partial<TransitionContext> = {}): TransitionContext => ({
-  now: NOW,
-  random: 0.5,
-  engine: engineOf(''),
-  freshPath: false,
-  leaks: [],
-  rtt: undefined,
-  policy,
-  online: true,
-  hedge: true,
-  standby: false,
-  spreadMs: 0,
-  ...own,
-});
 
 const outage: Outage = { ...newOutage(9_000, failure('lost')), attempts: 1 };
 const dialling: Dial = { at: 'dialling' };
@@ -63,7 +47,7 @@ const step = (
   event: LinkEvent,
   own: Partial<TransitionContext> = {},
 ): [Machine, readonly Effect[]] => [
-  ...transition({ state, memory: newMachine(policy, 0).memory }, event, context(own)),
+  ...transition({ state, memory: newMachine(policy, 0).memory }, event, contextOf(own)),
 ];
 /** `'suspect dialling: suspect, dial'`: the state it becomes and what is to be done. */
 function told([{ state }, effects]: readonly [Machine, readonly Effect[]]): string {
@@ -369,7 +353,7 @@ describe('what the effects carry', () => {
 
   test('a draining node that hiccups goes on draining', () => {
     const [hiccup] = step(draining(dialling), silent);
-    expect(told([...transition(hiccup, alive, context())])).toBe('draining dialling: release');
+    expect(told([...transition(hiccup, alive, contextOf())])).toBe('draining dialling: release');
   });
 });
 
@@ -426,7 +410,7 @@ describe('on any schedule', () => {
       const [next, effects] = transition(
         machine,
         event,
-        context({ now, policy: mine, online: isOnline, random }),
+        contextOf({ now, policy: mine, online: isOnline, random }),
       );
       const pending = 'dial' in before && before.dial.at === 'dialling';
       for (const effect of effects) {
@@ -502,7 +486,7 @@ test.each([
   const [{ memory }] = transition(
     { state: suspect(dial), memory: newMachine(policy, 0).memory },
     alive,
-    context(),
+    contextOf(),
   );
   expect(memory.failedAt).toHaveLength(abandoned);
 });

@@ -58,8 +58,7 @@ export class DdpPage extends Page {
     this.#mirror.start();
   }
 
-  work(what: Work): void {
-    if (this.over) return;
+  protected does(what: Work): void {
     switch (what.do) {
       case 'sub':
         this.#subscribe(what.pub);
@@ -75,12 +74,6 @@ export class DdpPage extends Page {
         break;
       case 'logout':
         this.#logout();
-        break;
-      case 'reconnect':
-        this.reconnect();
-        break;
-      case 'close':
-        this.close();
         break;
       default:
       // Of the other protocol, or the server's.

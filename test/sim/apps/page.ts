@@ -36,7 +36,7 @@ export abstract class Page {
   }
 
   abstract start(): void;
-  abstract work(what: Work): void;
+  protected abstract does(what: Work): void;
   protected abstract waitsFor(): string | undefined;
   /** After that, when nothing happens any more. */
   abstract checkQuiet(): void;
@@ -60,6 +60,14 @@ export abstract class Page {
 
   get over(): boolean {
     return this.closed || this.gaveUp;
+  }
+
+  /** A step of the schedule: what any page does is done here, the rest is its protocol's, or the server's. */
+  work(what: Work): void {
+    if (this.over) return;
+    if (what.do === 'reconnect') this.reconnect();
+    else if (what.do === 'close') this.close();
+    else this.does(what);
   }
 
   close(): void {

@@ -61,8 +61,7 @@ export class PlainPage extends Page {
     }
   }
 
-  work(what: Work): void {
-    if (this.over) return;
+  protected does(what: Work): void {
     switch (what.do) {
       case 'send':
         for (let i = 0; i < what.count; i++) this.#send();
@@ -72,12 +71,6 @@ export class PlainPage extends Page {
         break;
       case 'delete':
         this.link.subscriptions.delete(what.key);
-        break;
-      case 'reconnect':
-        this.reconnect();
-        break;
-      case 'close':
-        this.close();
         break;
       default:
       // Of the other protocol, or the server's.

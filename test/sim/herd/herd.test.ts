@@ -7,7 +7,7 @@ import { OTHERS } from './others.ts';
 import { ours } from './ours.ts';
 import { servedBy, servedOverTime, wastedShare } from './outlook.ts';
 import { anyPolicy } from './policies.ts';
-import { seeded } from './random.ts';
+import { seeded } from '../../support/random.ts';
 import { Series } from './series.ts';
 import { balancer, Survivor } from './survivor.ts';
 

@@ -1,7 +1,7 @@
 import { spreadFor } from '../../../src/server/spread.ts';
 import { Agenda } from './agenda.ts';
 import type { Answer, Failed, NewCrowd } from './crowd.ts';
-import { seeded } from './random.ts';
+import { seeded } from '../../support/random.ts';
 import { Series } from './series.ts';
 import { balancer, Survivor } from './survivor.ts';
 

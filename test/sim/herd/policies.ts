@@ -1,5 +1,5 @@
 import { POLICIES, policyLimits, type ReconnectPolicy } from '../../../src/core/policies.ts';
-import type { Random } from './random.ts';
+import type { Random } from '../../support/random.ts';
 
 /** No sample would see the ends of a range by chance: each is taken so often. */
 const END = 0.15;

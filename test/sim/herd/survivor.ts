@@ -1,4 +1,4 @@
-import type { Random } from './random.ts';
+import type { Random } from '../../support/random.ts';
 
 /**
  * A node that is up, as far as a herd sees it: handshakes are worked off one after the other in the order they came (FIFO), each

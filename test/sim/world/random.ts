@@ -1,16 +1,4 @@
-/** Uniform in [0, 1), the same for the same seed. */
-export type Random = () => number;
-
-/** mulberry32. */
-export const seeded = (seed: number): Random => {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-};
+import { seeded, type Random } from '../../support/random.ts';
 
 /** A stream of its own for each part of a world, so that one that draws more or less leaves the others as they were. */
 export function stream(seed: number, name: string): Random {

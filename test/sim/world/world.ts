@@ -4,7 +4,8 @@ import { Locks } from './locks.ts';
 import { Network } from './network.ts';
 import { Node, type App } from './node.ts';
 import type { Plan } from '../plan.ts';
-import { stream, type Random } from './random.ts';
+import type { Random } from '../../support/random.ts';
+import { stream } from './random.ts';
 import { Tab } from './tab.ts';
 import { MAX_LEAKS } from './browser.ts';
 
