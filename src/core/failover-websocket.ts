@@ -252,7 +252,7 @@ export class FailoverWebSocket extends EventTarget {
 
   /** May a frame go straight to the socket, with none waiting that must go before it? */
   get #direct(): boolean {
-    return this.#link.usable() && this.#opened && (this.#greeting || this.#queue.messages === 0);
+    return this.#link.usable() && this.#opened && (this.#greeting || !this.#queue.messages);
   }
 
   #adopted(handover: boolean): number {

@@ -9,9 +9,9 @@ export interface ReconnectPolicy {
   fastAttempts: number;
   /** After the fast lane: full jitter, uniform in 0 … min(capMs, baseMs · 2ⁿ). @default 500 */
   baseMs: number;
-  /** Longest wait between two dials. @default 10_000 */
+  /** Longest wait between two dials. @default 8_000 */
   capMs: number;
-  /** Long-run limit of dials per minute (token bucket, burst of twice `fastAttempts`). @default 30 */
+  /** Long-run limit of dials per minute (token bucket, burst of three times `fastAttempts`). @default 30 */
   dialsPerMinute: number;
   /** Shortest time a handshake is given, however fast they have been here. @default 500 */
   deadlineFloorMs: number;
@@ -40,7 +40,7 @@ const balanced: ReconnectPolicy = {
   spreadMs: 10,
   fastAttempts: 8,
   baseMs: 500,
-  capMs: 10_000,
+  capMs: 8_000,
   dialsPerMinute: 30,
   deadlineFloorMs: 500,
   deadlineCapMs: 10_000,
@@ -68,8 +68,6 @@ export const POLICIES: Readonly<Record<PolicyName, Readonly<ReconnectPolicy>>> =
   balanced,
   frugal: {
     ...balanced,
-    baseMs: 1_000,
-    capMs: 30_000,
     dialsPerMinute: 12,
     deadlineFloorMs: 1_000,
     quietMs: 15_000,

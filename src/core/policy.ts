@@ -66,8 +66,8 @@ export const newMemory = (policy: ReconnectPolicy, now: number): Memory => ({
   at: now,
 });
 
-/** The bucket holds two fast lanes, so that a second failover right after the first is as fast. */
-const burst = (policy: ReconnectPolicy): number => 2 * policy.fastAttempts;
+/** The bucket holds three fast lanes: a second failover right after the first is as fast, and one of 10⁵ needs twenty dials. */
+const burst = (policy: ReconnectPolicy): number => 3 * policy.fastAttempts;
 
 const tokensAt = (policy: ReconnectPolicy, memory: Memory, now: number): number =>
   Math.min(burst(policy), memory.tokens + ((now - memory.at) * policy.dialsPerMinute) / 60_000);
@@ -131,7 +131,7 @@ export function nextWait(
   // Who was told to spread is no crowd any more, and a refusal costs the survivors nothing: the lane takes the whole burst.
   const lane = attempts - outage.laneFrom - (announcedSpreadMs ? burst(policy) : policy.fastAttempts);
   const slow = UNHURRIED.includes((outage.last ?? cause)?.kind) || UNHURRIED.includes(evidence?.verdict);
-  const first = attempts === 0 && cause;
+  const first = !attempts && cause;
   const wait =
     context.random *
     (slow || lane >= 0
@@ -167,7 +167,8 @@ export const PATIENCE_MS = 60_000;
 
 /**
  * How long the next handshake is given, ms. A deadline shorter than an overloaded survivor's accept time makes an outage
- * permanent, so: when other dials of this outage failed fast, a hang is probably the survivor queueing, and we are patient.
+ * permanent, so: when other dials of this outage failed fast, or a probe met a gateway without an app, a hang is probably the
+ * survivor queueing, and we are patient.
  * When nothing failed fast, or a probe found the app healthy beside a hang, it is probably a black hole: a few flat short
  * deadlines. Then, and while we are patient from the first on, they double: whatever a crowd waits for, it gets there.
  *
@@ -191,7 +192,8 @@ export function nextDeadline(
     failuresInRow: memory.failuresInRow,
     freshPath,
   });
-  const queueing = outage.fastFailures && !(timeouts && outage.evidence?.verdict === 'healthy');
+  const verdict = outage.evidence?.verdict;
+  const queueing = verdict === 'gateway' || (outage.fastFailures && !(timeouts && verdict === 'healthy'));
   const known = memory.connect;
   const quick = rtt ? Math.max(2 * memory.quickestMs, 4 * (rtt.smoothed + 2 * rtt.variance)) : cap;
   const short = known
@@ -206,5 +208,6 @@ export const countFailure = (outage: Outage, failure: Failure): Outage => ({
   ...outage,
   last: failure,
   fastFailures: outage.fastFailures + +failedFast(failure.kind),
-  timeouts: outage.timeouts + +(failure.kind === 'timeout'),
+  // A handshake that hung was a wait already: the lane begins anew.
+  ...(failure.kind === 'timeout' && { timeouts: outage.timeouts + 1, laneFrom: outage.attempts }),
 });

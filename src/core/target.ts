@@ -131,7 +131,7 @@ export function createTarget(
 
 function listOf(urls: string | URL | readonly string[]): readonly (string | URL)[] {
   const list = [urls].flat() as readonly (string | URL)[];
-  if (list.length === 0) throw syntaxError('url: an empty list');
+  if (!list.length) throw syntaxError('url: an empty list');
   return list;
 }
 

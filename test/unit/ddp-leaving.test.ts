@@ -510,8 +510,8 @@ describe('under fire', () => {
       const { suspicions, hedgesCancelled, failovers, dials } = ddp.stats();
       expect(Math.min(hedgesCancelled, failovers)).toBeGreaterThan(0);
       expect([hedgesCancelled + failovers, visible(ddp)['doc 19']]).toEqual([suspicions, 19]);
-      // fast: a burst of 16, then 60 a minute.
-      expect(dials).toBeLessThanOrEqual(16 + 620);
+      // fast: a burst of 24, then 60 a minute.
+      expect(dials).toBeLessThanOrEqual(24 + 620);
     },
   );
 });

@@ -264,9 +264,9 @@ describe('the budget', () => {
       const all = [...world.dialsAt(), ...world.fetches.map((fetch) => fetch.at)].sort((a, b) => a - b);
       expect(world.fetches.length).toBeGreaterThan(0);
       // A bucket of two fast lanes that is refilled at the long-run rate.
-      let [tokens, last, least] = [2 * fastAttempts, 0, Infinity];
+      let [tokens, last, least] = [3 * fastAttempts, 0, Infinity];
       for (const ms of all) {
-        tokens = Math.min(2 * fastAttempts, tokens + ((ms - last) * dialsPerMinute) / 60_000) - 1;
+        tokens = Math.min(3 * fastAttempts, tokens + ((ms - last) * dialsPerMinute) / 60_000) - 1;
         last = ms;
         least = Math.min(least, tokens);
       }
@@ -280,8 +280,8 @@ describe('the budget', () => {
     world.random = 0;
     world.link({ policy: 'fast' });
     await world.pass(900_000);
-    // After the 2nd and the 6th failure; then the 16 dials there were at first are down to 4, which are kept for dials.
-    expect(world.fetches.map((fetch) => Math.round(fetch.at))).toEqual([20, 60]);
+    // After the 2nd, 6th, 10th and 14th failure; then the 24 dials there were at first are down to 4, which are kept for dials.
+    expect(world.fetches.map((fetch) => Math.round(fetch.at))).toEqual([20, 60, 100, 140]);
   });
 });
 

@@ -14,7 +14,7 @@ const told = (what: RegExp) => world.log.filter((line) => what.test(line));
 /** Least that was left in the policy's bucket, had each dial taken one out. */
 const leastTokens = (policy: PolicyName) => {
   const { fastAttempts, dialsPerMinute } = POLICIES[policy];
-  const full = 2 * fastAttempts;
+  const full = 3 * fastAttempts;
   let [tokens, last, least] = [full, 0, full];
   for (const ms of world.dialsAt()) {
     tokens = Math.min(full, tokens + ((ms - last) * dialsPerMinute) / 60_000) - 1;

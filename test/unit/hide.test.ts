@@ -176,8 +176,8 @@ describe('the page is left', () => {
       world.page('restored');
       await world.pass(50);
     }
-    // Two fast lanes of 8, then 12 a minute.
-    expect(world.sockets.length).toBeLessThanOrEqual(16 + 2 + 1);
+    // Three fast lanes of 8, then 12 a minute.
+    expect(world.sockets.length).toBeLessThanOrEqual(24 + 2 + 1);
   });
 
   test('closed while it is away: one `close`, nothing left, nothing comes back', async () => {

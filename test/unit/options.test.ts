@@ -67,7 +67,7 @@ describe('policies', () => {
     policy.capMs = -1;
     expect(resolved.policy.capMs).toBe(7_000);
     expect(Object.isFrozen(resolved.policy)).toBe(true);
-    expect(POLICIES.balanced.capMs).toBe(10_000);
+    expect(POLICIES.balanced.capMs).toBe(8_000);
   });
 });
 

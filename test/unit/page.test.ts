@@ -161,8 +161,8 @@ describe('the page wakes', () => {
         world.page(event);
         await world.pass(50);
       }
-      // 16 at most at once, then 30 a minute.
-      expect(world.sockets.length).toBeLessThanOrEqual(16 + 11_000 / 2_000 + 1);
+      // 24 at most at once, then 30 a minute.
+      expect(world.sockets.length).toBeLessThanOrEqual(24 + 11_000 / 2_000 + 1);
     },
   );
 

@@ -16,9 +16,9 @@ describe('an outage of refusals', () => {
     world.behaviour = refuses();
     world.link();
     await world.pass(30_000);
-    // balanced, random 0.5: 500 · 2ⁿ / 2 up to 10 s / 2; the budget of 16 is never short.
+    // balanced, random 0.5: 500 · 2ⁿ / 2 up to 8 s / 2; the budget of 24 is never short.
     expect(waits().slice(0, 16)).toEqual([
-      0, 0, 0, 0, 0, 0, 0, 0, 250, 500, 1_000, 2_000, 4_000, 5_000, 5_000, 5_000,
+      0, 0, 0, 0, 0, 0, 0, 0, 250, 500, 1_000, 2_000, 4_000, 4_000, 4_000, 4_000,
     ]);
   });
 
@@ -27,7 +27,7 @@ describe('an outage of refusals', () => {
     world.random = 0.1;
     world.link({ policy: { fastAttempts: 1, dialsPerMinute: 6_000 } });
     await world.pass(10_000);
-    expect(waits().slice(0, 9)).toEqual([0, 50, 100, 200, 400, 800, 1_000, 1_000, 1_000]);
+    expect(waits().slice(0, 9)).toEqual([0, 50, 100, 200, 400, 800, 800, 800, 800]);
   });
 
   test('300 failures in a row never exceed the budget, and the first one that can serve does, within one cap', async () => {
@@ -39,10 +39,10 @@ describe('an outage of refusals', () => {
     while (ws.status.name !== 'online') await world.pass(1_000);
     const at = world.dialsAt();
     expect(at).toHaveLength(301);
-    // fast: a burst of 16, then one each second.
+    // fast: a burst of 24, then one each second.
     for (let i = 0; i < at.length; i++) {
       for (let j = i; j < at.length; j++) {
-        expect(j - i + 1, `dials ${i} to ${j}`).toBeLessThanOrEqual(16 + (at[j]! - at[i]!) / 1_000 + 1);
+        expect(j - i + 1, `dials ${i} to ${j}`).toBeLessThanOrEqual(24 + (at[j]! - at[i]!) / 1_000 + 1);
       }
     }
     expect(ws.stats()).toMatchObject({ dials: 301, dialFailures: 300, opens: 1 });
@@ -80,10 +80,10 @@ describe('nodes that accept and then end', () => {
     world.link();
     await world.pass(120_000);
     const at = world.dialsAt();
-    // balanced: a burst of 16, then 30 a minute.
-    expect(at.length).toBeLessThanOrEqual(16 + 60 + 1);
+    // balanced: a burst of 24, then 30 a minute.
+    expect(at.length).toBeLessThanOrEqual(24 + 60 + 1);
     expect(at.length).toBeGreaterThan(60);
-    for (let i = 20; i < at.length; i++) expect(at[i]! - at[i - 1]!).toBeGreaterThanOrEqual(1_999);
+    for (let i = 28; i < at.length; i++) expect(at[i]! - at[i - 1]!).toBeGreaterThanOrEqual(1_999);
   });
 
   test('before they say a word: one outage, whose attempts count on', async () => {
@@ -214,7 +214,7 @@ describe('deadlines', () => {
 describe('reconnect()', () => {
   test('cuts a wait short', async () => {
     world.behaviour = refuses();
-    const ws = world.link({ policy: { fastAttempts: 1, baseMs: 10_000 } });
+    const ws = world.link({ policy: { fastAttempts: 1, baseMs: 10_000, capMs: 10_000 } });
     await world.pass(500);
     expect(ws.status).toEqual({
       name: 'waiting',

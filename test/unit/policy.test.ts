@@ -46,15 +46,15 @@ describe('the wait before a dial', () => {
     ['after it full jitter: 0 … base', { attempts: 8, last: failed('refused') }, 0.5, 250],
     ['0 … base · 2', { attempts: 9, last: failed('refused') }, 0.5, 500],
     ['0 … base · 4', { attempts: 10, last: failed('refused') }, 0.5, 1_000],
-    ['under the cap', { attempts: 13, last: failed('refused') }, 0.5, 5_000],
-    ['for ever', { attempts: 5_000, last: failed('refused') }, 0.5, 5_000],
+    ['under the cap', { attempts: 13, last: failed('refused') }, 0.5, 4_000],
+    ['for ever', { attempts: 5_000, last: failed('refused') }, 0.5, 4_000],
     [
       'the lane of a crowd that was told to spread is as long as the burst',
-      { announcedSpreadMs: 8_000, attempts: 15, last: failed('refused') },
+      { announcedSpreadMs: 8_000, attempts: 23, last: failed('refused') },
       0.99,
       0,
     ],
-    ['and no longer', { announcedSpreadMs: 8_000, attempts: 16, last: failed('refused') }, 0.5, 250],
+    ['and no longer', { announcedSpreadMs: 8_000, attempts: 24, last: failed('refused') }, 0.5, 250],
     ['overloaded leaves the lane', { attempts: 1, last: failed('overloaded') }, 0.5, 250],
     ['unauthorized too', { attempts: 1, last: failed('unauthorized') }, 0.5, 250],
     ['a failing provider too', { attempts: 1, last: failed('provider') }, 0.5, 250],
@@ -82,10 +82,10 @@ describe('the budget of dials', () => {
   const again = { attempts: 1, last: failed('refused') };
 
   test.each([
-    ['balanced', balanced, 16, 2_000],
-    ['fast', fast, 16, 1_000],
-    ['frugal', frugal, 16, 5_000],
-  ] as const)('%s: two fast lanes, then one dial per refill', (_, policy, burst, refillMs) => {
+    ['balanced', balanced, 24, 2_000],
+    ['fast', fast, 24, 1_000],
+    ['frugal', frugal, 24, 5_000],
+  ] as const)('%s: three fast lanes, then one dial per refill', (_, policy, burst, refillMs) => {
     const last = dials(policy, burst - 1);
     expect(nextWait(policy, outage(again), last, at(0))).toBe(0);
     const empty = dials(policy, burst);
@@ -95,21 +95,21 @@ describe('the budget of dials', () => {
   });
 
   test('holds the first dial of an outage back too', () => {
-    expect(nextWait(balanced, outage(), dials(balanced, 16), at(0))).toBe(2_000);
+    expect(nextWait(balanced, outage(), dials(balanced, 24), at(0))).toBe(2_000);
   });
 
   test('is never more than full, however long the link was quiet', () => {
-    expect(nextWait(balanced, outage(again), dials(balanced, 17, 1e9), at(1e9))).toBe(2_000);
+    expect(nextWait(balanced, outage(again), dials(balanced, 25, 1e9), at(1e9))).toBe(2_000);
   });
 
   test('is never below zero: dials that the app asked for leave no debt', () => {
-    expect(nextWait(balanced, outage(again), dials(balanced, 18), at(0))).toBe(2_000);
+    expect(nextWait(balanced, outage(again), dials(balanced, 26), at(0))).toBe(2_000);
   });
 
   test('the longer of backoff and budget counts', () => {
     const late = { attempts: 13, last: failed('refused') };
-    expect(nextWait(balanced, outage(late), dials(balanced, 16), at(0))).toBe(5_000);
-    expect(nextWait(balanced, outage(late), dials(balanced, 16), at(0, { random: 0.1 }))).toBe(2_000);
+    expect(nextWait(balanced, outage(late), dials(balanced, 24), at(0))).toBe(4_000);
+    expect(nextWait(balanced, outage(late), dials(balanced, 24), at(0, { random: 0.1 }))).toBe(2_000);
   });
 });
 
@@ -120,6 +120,12 @@ describe('the deadline of a handshake', () => {
     ['never under the floor', {}, { connect: { smoothed: 40, variance: 1 } }, 500],
     ['never over the cap', {}, { connect: { smoothed: 9_000, variance: 900 } }, 10_000],
     ['patient when another dial failed fast', { fastFailures: 1 }, {}, 20_000],
+    [
+      'or when a probe met a gateway without an app',
+      { timeouts: 1, evidence: { verdict: 'gateway' } },
+      {},
+      40_000,
+    ],
     ['and twice as patient with each that hung', { fastFailures: 1, timeouts: 1 }, {}, 40_000],
     ['but not for ever', { fastFailures: 1, timeouts: 9 }, {}, 60_000],
     ['however long it lasts', { timeouts: 99 }, {}, 60_000],
@@ -218,5 +224,13 @@ describe('what is learned', () => {
       story = countFailure(story, failed(kind));
     }
     expect(story).toMatchObject({ fastFailures: 2, timeouts: 1, last: failed('provider'), attempts: 0 });
+  });
+
+  test('a handshake that hung was a wait already: the lane begins anew', () => {
+    const tried = outage({ attempts: 7 });
+    const hung = countFailure(tried, failed('timeout'));
+    expect([hung.laneFrom, countFailure(hung, failed('refused')).laneFrom]).toEqual([7, 7]);
+    const wait = (of: Outage) => nextWait(balanced, { ...of, attempts: 9 }, memory(), at(0, { random: 0.5 }));
+    expect([wait(hung), wait(countFailure(tried, failed('refused')))]).toEqual([0, 500]);
   });
 });

@@ -275,7 +275,7 @@ class Stage {
       at.forEach((from, i) => {
         const many = at.length - i;
         const last = at.at(-1)!;
-        const budget = 2 * fastAttempts + ((last - from) * dialsPerMinute) / 60_000 + 1 + this.reconnects;
+        const budget = 3 * fastAttempts + ((last - from) * dialsPerMinute) / 60_000 + 1 + this.reconnects;
         expect(many, `dials from ${from} to ${last}`).toBeLessThanOrEqual(budget);
       });
     }

@@ -161,7 +161,7 @@ const END = new FailoverError('exhausted', 'over');
 
 /** What connecting has cost here sets deadlines, and nothing else; of the budget only what is left now counts. */
 function canonicalMemory({ tokens, at }: Memory, own: ReconnectPolicy): Memory {
-  const left = Math.min(2 * own.fastAttempts, tokens + ((NOW - at) * own.dialsPerMinute) / 60_000);
+  const left = Math.min(3 * own.fastAttempts, tokens + ((NOW - at) * own.dialsPerMinute) / 60_000);
   return {
     connect: undefined,
     quickestMs: Infinity,

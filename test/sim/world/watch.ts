@@ -24,7 +24,7 @@ export class Watch {
     this.#tab = tab;
     this.#policy = policy;
     this.sent = sent;
-    this.#tokens = this.#burst = 2 * policy.fastAttempts;
+    this.#tokens = this.#burst = 3 * policy.fastAttempts;
   }
 
   /** The app's own `reconnect()` needs no budget. */
