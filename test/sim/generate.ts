@@ -30,6 +30,8 @@ export function generate(seed: number): Plan {
         [2, 'frugal'],
       ]),
       maxAttempts: dice.chance(0.04) ? dice.int(1, 6) : undefined,
+      // With a short lane the budget is soon spent.
+      fastAttempts: dice.chance(0.15) ? dice.int(1, 4) : undefined,
       hedge: dice.chance(0.85),
       // One that cannot be asked for a sign of life is of no use.
       standby: dice.chance(0.2) && heartbeat === 'active',

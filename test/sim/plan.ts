@@ -10,6 +10,7 @@ export interface Plan {
     readonly policy: PolicyName;
     /** Infinity is not JSON. */
     readonly maxAttempts: number | undefined;
+    readonly fastAttempts: number | undefined;
     readonly hedge: boolean;
     readonly standby: boolean;
     readonly heartbeat: 'active' | 'passive' | 'none';

@@ -7,6 +7,7 @@ const LINK = {
   heartbeat: 'active',
   login: false,
   maxAttempts: undefined,
+  fastAttempts: undefined,
   provider: 'none',
   probe: false,
   perConnection: false,

@@ -17,6 +17,7 @@ const SIMPLER: readonly ((plan: Plan) => Plan)[] = [
   (plan) => ({ ...plan, link: { ...plan.link, probe: false } }),
   (plan) => ({ ...plan, link: { ...plan.link, provider: 'none' } }),
   (plan) => ({ ...plan, link: { ...plan.link, maxAttempts: undefined } }),
+  (plan) => ({ ...plan, link: { ...plan.link, fastAttempts: undefined } }),
   (plan) => ({ ...plan, browser: { ...plan.browser, engine: 'webkit' } }),
   (plan) => ({ ...plan, server: { ...plan.server, patientMs: 0, spreadMs: 0 } }),
 ];

@@ -30,8 +30,8 @@ export abstract class Page {
 
   constructor(readonly tab: Tab) {
     this.world = tab.world;
-    const { policy, maxAttempts } = this.world.plan.link;
-    this.policy = { ...POLICIES[policy], ...(maxAttempts !== undefined && { maxAttempts }) };
+    const { policy, maxAttempts = Infinity, fastAttempts = 8 } = this.world.plan.link;
+    this.policy = { ...POLICIES[policy], maxAttempts, fastAttempts };
     this.watch = tab.watch = new Watch(tab, this.policy, (socket, frame) => this.sent(socket, frame));
   }
 
@@ -112,9 +112,9 @@ export abstract class Page {
 
   protected options(): FailoverOptions {
     const { link, net } = this.world.plan;
-    const { policy, maxAttempts, hedge, standby, probe, maxQueued } = link;
+    const { hedge, standby, probe, maxQueued } = link;
     return {
-      policy: { preset: policy, ...(maxAttempts !== undefined && { maxAttempts }) },
+      policy: this.policy,
       hedge,
       standby: standby ? 'warm' : 'off',
       probe: probe && { crossOrigin: net.addressing === 'list' },

@@ -168,7 +168,7 @@ describe('would notice a machine that', () => {
     [
       'counts what the exploration leaves out',
       ([next, effects], { state }, event) =>
-        event.type === 'due' && 'outage' in state && state.outage!.attempts === 2
+        event.type === 'due' && 'outage' in state && state.outage?.attempts === 2
           ? [with_(next, nowhere), []]
           : [next, effects],
       /differ|dials nothing/,
