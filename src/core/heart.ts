@@ -55,7 +55,7 @@ export function createHeart(
   let awakeAt = 0;
   let timer: unknown;
 
-  const active = () => (heartbeat && 'message' in heartbeat ? heartbeat : undefined);
+  const active = () => (heartbeat && heartbeat.expectEveryMs === undefined ? heartbeat : undefined);
 
   const overdue = () => overdueAfter(rtt, policy.replyFloorMs, policy.replyCapMs);
 

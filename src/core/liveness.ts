@@ -53,7 +53,7 @@ export function judge(
   if (life.ping)
     return now >= life.ping.overdueAt ? { do: 'suspect' } : { do: 'wait', until: life.ping.overdueAt };
   if (!heartbeat) return { do: 'nothing' };
-  if ('expectEveryMs' in heartbeat) {
+  if (heartbeat.expectEveryMs) {
     // Half as long again: the server's own timer and the network may each be late.
     const until = life.heardAt + heartbeat.expectEveryMs * 1.5;
     return now >= until ? { do: 'suspect' } : { do: 'wait', until };

@@ -53,10 +53,12 @@ export type Heartbeat =
        * taken for a server that knows none; with this only if other frames came in on those connections. @default false (DDPClient: true)
        */
       readonly required?: boolean;
+      readonly expectEveryMs?: undefined;
     }
   | {
       /** Passive: the server is known to say something at least this often (ms); half as long again without it is suspect. */
       readonly expectEveryMs: number;
+      readonly message?: undefined;
     };
 
 export interface ProbeOptions {
@@ -235,8 +237,8 @@ export function resolveOptions(options: FailoverOptions = {}, own?: Rules): Reso
     layer,
     env,
   } = checkFields(options, { ...RULES, ...own });
-  if (heartbeat !== false && !('expectEveryMs' in checkFields(heartbeat, HEARTBEAT, 'heartbeat')))
-    check('heartbeat.message', (heartbeat as { message?: unknown }).message, isFrame);
+  if (heartbeat !== false && !checkFields(heartbeat, HEARTBEAT, 'heartbeat').expectEveryMs)
+    check('heartbeat.message', heartbeat.message, isFrame);
   const {
     maxBytes = 1_048_576,
     maxMessages = 1_000,

@@ -94,6 +94,12 @@ describe('the heartbeat', () => {
     expect(world.sockets.map(({ received }) => received)).toEqual([[], []]);
   });
 
+  test('active: with a field of the other kind that is there and undefined', async () => {
+    const ws = world.link({ policy: 'fast', heartbeat: { message: 'ping', expectEveryMs: undefined } });
+    await world.pass(1_000);
+    expect([ws.status.name, world.last.received.includes('ping')]).toEqual(['online', true]);
+  });
+
   test('passive: goes on watching after any number of hangs', async () => {
     world.behaviour = speaks(1_000, 3_500);
     const ws = world.link({ heartbeat: { expectEveryMs: 1_000 } });

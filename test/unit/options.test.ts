@@ -101,6 +101,7 @@ describe('a bad value is a RangeError that names the option and the value', () =
     ['heartbeat', '"ping"', { heartbeat: 'ping' }],
     ['heartbeat', undefined as never, { heartbeat: {} }],
     ['heartbeat', undefined as never, { heartbeat: { message: null } }],
+    ['heartbeat.message', 'undefined', { heartbeat: { expectEveryMs: undefined } }],
     ['heartbeat.isReply', '"pong"', { heartbeat: { message, isReply: 'pong' } }],
     ['heartbeat.expectEveryMs', '49', { heartbeat: { expectEveryMs: 49 } }],
     ['heartbeat.expectEveryMs', '"5s"', { heartbeat: { expectEveryMs: '5s' } }],
