@@ -140,7 +140,10 @@ export function nextWait(
       : // A link that was never up has no crowd to spread from; a lone client is never held back by more than 20 ms.
         first
         ? Math.max(announcedSpreadMs, policy.spreadMs)
-        : 0);
+        : // A crowd that hung together in a queue is not to come back together.
+          outage.fastFailures && outage.last?.kind === 'timeout'
+          ? policy.baseMs
+          : 0);
   const { now, engine, leaks } = context;
   const missing = 1 - tokensAt(policy, memory, now);
   const full = leaks.length >= engine.maxAbandons ? leaks[0]! + LEAK_MS - now : 0;
@@ -167,8 +170,7 @@ export const PATIENCE_MS = 60_000;
 
 /**
  * How long the next handshake is given, ms. A deadline shorter than an overloaded survivor's accept time makes an outage
- * permanent, so: when other dials of this outage failed fast, or a probe met a gateway without an app, a hang is probably the
- * survivor queueing, and we are patient.
+ * permanent, so: when other dials of this outage failed fast, a hang is probably the survivor queueing, and we are patient.
  * When nothing failed fast, or a probe found the app healthy beside a hang, it is probably a black hole: a few flat short
  * deadlines. Then, and while we are patient from the first on, they double: whatever a crowd waits for, it gets there.
  *
@@ -192,8 +194,7 @@ export function nextDeadline(
     failuresInRow: memory.failuresInRow,
     freshPath,
   });
-  const verdict = outage.evidence?.verdict;
-  const queueing = verdict === 'gateway' || (outage.fastFailures && !(timeouts && verdict === 'healthy'));
+  const queueing = outage.fastFailures && !(timeouts && outage.evidence?.verdict === 'healthy');
   const known = memory.connect;
   const quick = rtt ? Math.max(2 * memory.quickestMs, 4 * (rtt.smoothed + 2 * rtt.variance)) : cap;
   const short = known

@@ -325,7 +325,9 @@ function whileDialling(machine: Machine, state: Seeking, event: LinkEvent, conte
     case 'evidence':
       return [here({ ...state, outage: { ...outage, evidence: event.evidence } }), []];
     case 'reconnect':
-      return state.dial.at === 'dialling' ? stay(machine) : dial(machine, context, [{ do: 'cancel-dial' }]);
+      return state.dial.at === 'dialling' && !outage.timeouts
+        ? stay(machine)
+        : dial(machine, context, [{ do: 'cancel-dial' }]);
     default:
       return stay(machine);
   }

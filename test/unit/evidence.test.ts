@@ -232,8 +232,8 @@ describe('an app that answers beside a dial that hangs', () => {
   };
 
   test('is no queue but a black hole: short deadlines again', async () => {
-    // Patient because a dial had failed fast, until the answer to the question asked beside the second hang.
-    expect(await outage(200)).toEqual([80, 20_000, 40_000, 320, 320]);
+    // Patient because a dial had failed fast, until the answer to the question that is asked in the pause after the hang.
+    expect(await outage(200)).toEqual([80, 20_000, 320, 320, 320]);
   });
 
   test.each([502, 404, 500])('%d is no such word: still patient', async (status) => {

@@ -245,6 +245,21 @@ describe('reconnect()', () => {
     expect(world.sockets).toHaveLength(1);
   });
 
+  test('where dials hang it leaves the one under way, which may hang for a minute', async () => {
+    world.behaviour = sequence(accepts(), hangs());
+    const ws = world.link({ policy: 'fast' });
+    await world.pass(1_000);
+    world.last.serverEnds();
+    await world.pass(60_000);
+    expect(ws.status.name).toBe('connecting');
+    world.behaviour = accepts();
+    await world.pass(5_000);
+    expect(ws.status.name).toBe('connecting');
+    ws.reconnect();
+    await world.pass(100);
+    expect(ws.status.name).toBe('online');
+  });
+
   test('while online makes before it breaks, and tells the failover', async () => {
     world.behaviour = sequence(accepts(), accepts({ greeting: 'new' }));
     const ws = world.link({ heartbeat });

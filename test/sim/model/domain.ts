@@ -110,11 +110,14 @@ export function worldOf(shape: Shape): World {
 const SLOW: readonly (string | undefined)[] = ['overloaded', 'provider', 'unauthorized'];
 
 /** One of all outages that lead to the same behaviour. */
-function canonicalOutage(outage: Outage, { maxAttempts }: ReconnectPolicy): Outage {
+function canonicalOutage(outage: Outage, { fastAttempts, maxAttempts }: ReconnectPolicy): Outage {
   // Which of them ask why (every fourth) is the business of policy.test.ts; beyond that and `maxAttempts` it is some or none.
   const attempts = Math.min(outage.attempts, Number.isFinite(maxAttempts) ? maxAttempts : 1);
-  // The pace is at its cap after so many of the lane.
-  const lane = Math.min(outage.attempts - outage.laneFrom, 2);
+  // The pace is at its cap one after the lane, which is the whole burst where a spread was announced.
+  const lane = Math.min(
+    outage.attempts - outage.laneFrom,
+    (outage.announcedSpreadMs ? 3 * fastAttempts : fastAttempts) + 1,
+  );
   const slow = (outage.last ?? outage.cause)?.kind;
   const cause = outage.cause && failure(outage.last || !SLOW.includes(slow) ? 'lost' : 'overloaded');
   const verdict = outage.evidence?.verdict;
