@@ -4,7 +4,8 @@ import { cpus, loadavg } from 'node:os';
 import { startCluster } from '../../demo/cluster.ts';
 import { ensureDist } from '../tools/dist.ts';
 import { Harness } from './harness.ts';
-import { UsageError, type Options } from './options.ts';
+import { isUsage } from '../tools/args.ts';
+import type { Options } from './options.ts';
 import { show, type Section } from './tables.ts';
 
 /** Runs a benchmark as a program: prints its sections, or what is wrong with how it was called. */
@@ -18,9 +19,8 @@ export async function benchmark<O extends Pick<Options, 'browser' | 'rttMs' | 'h
     if (o.help) console.log(help);
     else await run(o, measure);
   } catch (error) {
-    const usage =
-      error instanceof UsageError || String((error as { code?: string }).code).startsWith('ERR_PARSE_ARGS');
-    console.error(usage ? (error as Error).message : error);
+    const usage = isUsage(error);
+    console.error(usage ? error.message : error);
     process.exitCode = usage ? 2 : 1;
   }
 }

@@ -1,6 +1,7 @@
 /** What `npm run bench` can be asked for. */
 import { parseArgs } from 'node:util';
 import type { BrowserName } from '../browser/browsers.ts';
+import { number, oneOf, UsageError } from '../tools/args.ts';
 
 export const help = `npm run bench -- [options]
 
@@ -62,21 +63,6 @@ export type OutageName = (typeof outageNames)[number];
 export type TurnoverName = (typeof turnoverNames)[number];
 export type FaultName = (typeof faultNames)[number];
 export type Mode = 'outages' | (typeof modeFlags)[number];
-
-export class UsageError extends Error {}
-
-export function oneOf<T extends string>(flag: string, value: string, allowed: readonly T[]): T {
-  const found = allowed.find((name) => name === value);
-  if (found === undefined) throw new UsageError(`--${flag}: expected ${allowed.join(', ')}, got "${value}"`);
-  return found;
-}
-
-export function number(flag: string, value: string, min: number): number {
-  const n = Number(value);
-  if (!Number.isFinite(n) || n < min || value.trim() === '')
-    throw new UsageError(`--${flag}: expected a number from ${min}, got "${value}"`);
-  return n;
-}
 
 /** @throws UsageError, or what parseArgs throws for an unknown flag */
 export function parseOptions(args: readonly string[]) {

@@ -6,7 +6,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { asked, flag, optional, UsageError, whole } from '../tools/args.ts';
 import { bundle } from './bundle.ts';
 import { missing } from './coverage.ts';
 import type { Plan } from './plan.ts';
@@ -19,21 +19,30 @@ const COVERS = 10_000;
 /** So many failing seeds are told at most. */
 const TOLD = 5;
 
-const { values } = parseArgs({
-  options: {
-    seeds: { type: 'string', default: '2000' },
-    from: { type: 'string', default: '1' },
-    seed: { type: 'string' },
-    trace: { type: 'boolean', default: false },
+const asking = asked(
+  `npm run sim -- [--seeds 2000] [--from 1]   plays so many seeds
+npm run sim -- --seed S [--trace]           plays one, and tells all that happens
+
+A seed that breaks a rule is cut down to a short schedule and told as a timeline.`,
+  { seeds: optional, from: optional, seed: optional, trace: flag },
+  ({ seed, trace, seeds, from }) => {
+    if (seed !== undefined ? (seeds ?? from) !== undefined : trace)
+      throw new UsageError('--seed and --trace, or --seeds and --from');
+    return {
+      seed: seed === undefined ? undefined : whole('seed', seed, 0),
+      trace,
+      seeds: whole('seeds', seeds ?? '2000', 1),
+      from: whole('from', from ?? '1', 0),
+    };
   },
-});
+);
 
 const folder = mkdtempSync(join(tmpdir(), 'sim-'));
 try {
   const file = join(folder, 'simulation.mjs');
   await bundle(file);
   const sim = (await import(file)) as Simulation;
-  const failed = values.seed === undefined ? await many(file, sim) : await one(sim, Number(values.seed));
+  const failed = asking.seed === undefined ? await many(file, sim) : await one(sim, asking.seed);
   process.exitCode = failed ? 1 : 0;
 } finally {
   rmSync(folder, { recursive: true });
@@ -41,16 +50,15 @@ try {
 
 async function one(sim: Simulation, seed: number): Promise<boolean> {
   const plan = sim.generate(seed);
-  const { violation, lines } = await sim.outsideMicrotasks(() => sim.play(plan, values.trace));
-  if (values.trace) console.log(`${about(plan)}\n${lines.join('\n')}`);
+  const { violation, lines } = await sim.outsideMicrotasks(() => sim.play(plan, asking.trace));
+  if (asking.trace) console.log(`${about(plan)}\n${lines.join('\n')}`);
   if (!violation) console.log(`seed ${seed}: no rule is broken`);
   else await tell(sim, plan);
   return violation !== undefined;
 }
 
 async function many(file: string, sim: Simulation): Promise<boolean> {
-  const from = Number(values.from);
-  const seeds = Number(values.seeds);
+  const { from, seeds } = asking;
   const start = performance.now();
   let toldAt = start;
   const total = await playAll(

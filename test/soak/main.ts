@@ -4,11 +4,11 @@
  * doubled; else it exits with 1. `--plant` keeps every closed socket in the pages, to see that this is seen.
  */
 import { readFile } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
 import type { CDPSession, Page } from 'puppeteer-core';
 import { startCluster, type Cluster } from '../../demo/cluster.ts';
 import { serverCounters, serverTodos } from '../bench/server-view.ts';
 import { launch, openPage } from '../browser/browsers.ts';
+import { asked, flag, number, text, whole } from '../tools/args.ts';
 import { ensureDist } from '../tools/dist.ts';
 import { projectRoot } from '../tools/run.ts';
 import { Faults } from './faults.ts';
@@ -34,19 +34,34 @@ declare global {
   }
 }
 
-const { values } = parseArgs({
-  options: {
-    minutes: { type: 'string', default: '30' },
-    seed: { type: 'string', default: '1' },
-    plant: { type: 'boolean', default: false },
-  },
-});
-const [minutes, seed] = [Number(values.minutes), Number(values.seed)];
-if (!(minutes > 0 && Number.isInteger(seed))) throw new RangeError('--minutes and --seed are numbers');
+const { minutes, seed, plant } = asked(
+  `npm run soak -- [--minutes 30] [--seed 1] [--plant]
+
+Chromium pages against the demo cluster, faults all the time; two minutes are the least that can be judged.
+  --plant   keeps every closed socket in the pages, to see that this is seen`,
+  { minutes: text('30'), seed: text('1'), plant: flag },
+  ({ minutes, seed, plant }) => ({
+    minutes: number('minutes', minutes, 2),
+    seed: whole('seed', seed, 0),
+    plant,
+  }),
+);
 
 const CALLS_EVERY_MS = 200;
 /** As long as nothing should take while a node is healthy; a deadline that doubles, and a capped wait, are in it. */
 const STUCK_MS = 60_000;
+/**
+ * V8 compiles what is run often or for the first time, and forgets what was not run for a while: for a quarter of an hour that is
+ * more than 2 % of so small a heap. Compiled at once, and never better, code stays as large as it is.
+ */
+const V8_FLAGS = [
+  '--no-lazy',
+  '--no-lazy-feedback-allocation',
+  '--no-flush-bytecode',
+  '--no-sparkplug',
+  '--no-maglev',
+  '--no-opt',
+];
 const PAGES = [
   { name: 'plain', standby: 'off' },
   { name: 'warm', standby: 'warm' },
@@ -76,11 +91,11 @@ async function open(cluster: Cluster, browser: Awaited<ReturnType<typeof launch>
       const cdp = await page.createCDPSession();
       await cdp.send('Performance.enable');
       await page.evaluate(
-        (plant, ...args) => {
-          window.soak.plant = plant;
+        (leaks, ...args) => {
+          window.soak.plant = leaks;
           window.soak.start(...args);
         },
-        values.plant,
+        plant,
         ...([`${run}-${name}`, { policy: 'fast', standby }, CALLS_EVERY_MS] as const),
       );
       return { name, page, cdp, samples: [], counted: [] };
@@ -93,6 +108,9 @@ async function sample({ page, cdp, samples, counted }: Subject): Promise<boolean
   if (!(await page.evaluate((ms) => window.soak.rest(ms), STUCK_MS))) return false;
   await page.waitForFunction(() => window.soak.status() === 'online', { polling: 50, timeout: STUCK_MS });
   counted.push(...(await page.evaluate(() => window.soak.takeCounted())));
+  // What the browser keeps for its own tools: a line for each dial that failed, an entry for each probe.
+  await cdp.send('Runtime.discardConsoleEntries');
+  await page.evaluate(() => performance.clearResourceTimings());
   // What the first collection finalises, the second one frees.
   for (let i = 0; i < 2; i++) await cdp.send('HeapProfiler.collectGarbage');
   const { usedSize } = await cdp.send('Runtime.getHeapUsage');
@@ -136,7 +154,7 @@ async function wrong(cluster: Cluster, { name, page, counted }: Subject): Promis
 async function main(): Promise<void> {
   await ensureDist();
   const cluster = await startCluster({ quiet: true });
-  const browser = await launch('chromium');
+  const browser = await launch('chromium', { flags: [`--js-flags=${V8_FLAGS.join(' ')}`] });
   try {
     const subjects = await open(cluster, browser);
     const faults = new Faults(

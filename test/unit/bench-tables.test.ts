@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { parseOptions, UsageError } from '../bench/options.ts';
+import { parseOptions } from '../bench/options.ts';
+import { UsageError } from '../tools/args.ts';
 import type { Outcome } from '../bench/outcome.ts';
 import { markdown, outcomeRow, ratioRows } from '../bench/tables.ts';
 

@@ -1,7 +1,8 @@
 /** What `npm run bench:meteor` can be asked for. */
 import { parseArgs } from 'node:util';
 import { transports } from '../../meteor/page.ts';
-import { number, oneOf, outageNames } from '../options.ts';
+import { number, oneOf } from '../../tools/args.ts';
+import { outageNames } from '../options.ts';
 
 export const help = `npm run bench:meteor -- [options]
 

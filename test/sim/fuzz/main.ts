@@ -5,7 +5,7 @@
 import { fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { asked, optional, text, UsageError, whole } from '../../tools/args.ts';
 import { targets } from './all.ts';
 import { fuzz, type Outcome } from './targets.ts';
 
@@ -21,25 +21,31 @@ interface Report {
   readonly heapAfter: number;
 }
 
-const { values } = parseArgs({
-  options: {
-    runs: { type: 'string', default: '20000' },
-    seed: { type: 'string', default: '1' },
-    only: { type: 'string', default: '' },
-    workers: { type: 'string', default: String(availableParallelism()) },
-    worker: { type: 'string' },
+const { runs, seed, workers, chosen, worker } = asked(
+  `npm run fuzz -- [--runs 20000] [--seed 1] [--only TEXT] [--workers N]
+
+So many inputs over all targets, or those with TEXT in their name, on as many processes as there are cores:
+${targets.map(({ name }) => `  ${name}`).join('\n')}`,
+  {
+    runs: text('20000'),
+    seed: text('1'),
+    only: text(''),
+    workers: text(String(availableParallelism())),
+    worker: optional,
   },
-});
-const [runs, seed, workers] = [values.runs, values.seed, values.workers].map(Number) as [
-  number,
-  number,
-  number,
-];
-if (!(runs > 0 && Number.isInteger(seed) && workers > 0))
-  throw new RangeError('--runs, --seed and --workers are numbers');
-const chosen = targets.filter(({ name }) => name.includes(values.only));
-if (chosen.length === 0)
-  throw new RangeError(`--only ${values.only}: there are ${targets.map(({ name }) => name).join(', ')}`);
+  (values) => {
+    const chosen = targets.filter(({ name }) => name.includes(values.only));
+    if (!chosen.length)
+      throw new UsageError(`--only ${values.only}: there are ${targets.map(({ name }) => name).join(', ')}`);
+    return {
+      runs: whole('runs', values.runs, 1),
+      seed: whole('seed', values.seed, 0),
+      workers: whole('workers', values.workers, 1),
+      chosen,
+      worker: values.worker,
+    };
+  },
+);
 
 /** What is left when everything that nobody holds is collected. */
 function heap(): number {
@@ -104,8 +110,8 @@ async function main(): Promise<void> {
   console.log(`heap before ${mb('heapBefore')} MB, after ${mb('heapAfter')} MB`);
 }
 
-if (values.worker === undefined) await main();
+if (worker === undefined) await main();
 else {
-  const report = await work(Number(values.worker));
+  const report = await work(Number(worker));
   process.send!(report, () => process.exit());
 }

@@ -4,9 +4,9 @@
  *   npm run sim:herd -- [--clients N] [--scenario NAME] [--client NAME] [--seed S] [--json FILE] [--svg DIRECTORY]
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { POLICIES } from '../../../src/core/policies.ts';
 import { markdown, type Row } from '../../bench/tables.ts';
+import { asked, oneOf, optional, text, whole } from '../../tools/args.ts';
 import { svg, type Line } from './chart.ts';
 import type { NewCrowd } from './crowd.ts';
 import { DEFAULTS, hintOf, stampede, type Outcome, type Scenario } from './herd.ts';
@@ -25,19 +25,6 @@ const SCENARIOS: Readonly<Record<string, Partial<Scenario>>> = {
   'silent-ejected': { death: 'silent', ejectedAt: 10_000 },
 };
 
-const { values: options } = parseArgs({
-  options: {
-    clients: { type: 'string', default: String(DEFAULTS.clients) },
-    'per-second': { type: 'string', default: String(DEFAULTS.perSecond) },
-    scenario: { type: 'string', multiple: true, default: ['gateway'] },
-    client: { type: 'string', multiple: true, default: [] },
-    seed: { type: 'string', default: String(DEFAULTS.seed) },
-    json: { type: 'string' },
-    svg: { type: 'string' },
-    help: { type: 'boolean', default: false },
-  },
-});
-
 interface Entry {
   readonly name: string;
   readonly crowd: NewCrowd;
@@ -55,21 +42,44 @@ const entries: Entry[] = [
   ...Object.entries(OTHERS).map(([name, crowd]) => ({ name, crowd, hint: false })),
 ];
 
-if (options.help) {
-  console.log(
-    [
-      'npm run sim:herd -- [options]',
-      `  --clients N       how many lose their node (${DEFAULTS.clients})`,
-      `  --per-second N    handshakes each survivor completes (${DEFAULTS.perSecond})`,
-      `  --scenario NAME   ${Object.keys(SCENARIOS).join(', ')}, all; may be repeated (gateway)`,
-      `  --client NAME     ${entries.map(({ name }) => `"${name}"`).join(', ')}; may be repeated (all)`,
-      '  --seed S          another herd (1)',
-      '  --json FILE       the figures',
-      '  --svg DIRECTORY   charts of served clients and of the survivors’ load',
-    ].join('\n'),
-  );
-  process.exit();
-}
+const options = asked(
+  [
+    'npm run sim:herd -- [options]',
+    `  --clients N       how many lose their node (${DEFAULTS.clients})`,
+    `  --per-second N    handshakes each survivor completes (${DEFAULTS.perSecond})`,
+    `  --scenario NAME   ${Object.keys(SCENARIOS).join(', ')}, all; may be repeated (gateway)`,
+    `  --client NAME     ${entries.map(({ name }) => `"${name}"`).join(', ')}; may be repeated (all)`,
+    '  --seed S          another herd (1)',
+    '  --json FILE       the figures',
+    '  --svg DIRECTORY   charts of served clients and of the survivors’ load',
+  ].join('\n'),
+  {
+    clients: text(String(DEFAULTS.clients)),
+    'per-second': text(String(DEFAULTS.perSecond)),
+    scenario: { type: 'string', multiple: true, default: ['gateway'] },
+    client: { type: 'string', multiple: true, default: [] },
+    seed: text(String(DEFAULTS.seed)),
+    json: optional,
+    svg: optional,
+  },
+  (values) => ({
+    clients: whole('clients', values.clients, 1),
+    perSecond: whole('per-second', values['per-second'], 1),
+    scenarios: values.scenario.includes('all')
+      ? Object.keys(SCENARIOS)
+      : values.scenario.map((name) => oneOf('scenario', name, [...Object.keys(SCENARIOS), 'all'])),
+    client: values.client.map((name) =>
+      oneOf(
+        'client',
+        name,
+        entries.map((entry) => entry.name),
+      ),
+    ),
+    seed: whole('seed', values.seed, 0),
+    json: values.json,
+    svg: values.svg,
+  }),
+);
 
 const seconds = (ms: number): string => (ms === Infinity ? 'never' : (ms / 1_000).toFixed(1));
 
@@ -156,18 +166,14 @@ function charts(
 }
 
 const results = [];
-const wanted = options.scenario.includes('all') ? Object.keys(SCENARIOS) : options.scenario;
-for (const name of wanted) {
-  const given = SCENARIOS[name];
-  if (!given)
-    throw new RangeError(`--scenario: ${name} is none of ${Object.keys(SCENARIOS).join(', ')}, all`);
+for (const name of options.scenarios) {
   const scenario: Scenario = {
     ...DEFAULTS,
-    clients: Number(options.clients),
-    perSecond: Number(options['per-second']),
-    seed: Number(options.seed),
+    clients: options.clients,
+    perSecond: options.perSecond,
+    seed: options.seed,
     limits: LIMITS,
-    ...given,
+    ...SCENARIOS[name],
   };
   const idealMs = (1_000 * scenario.clients) / (scenario.perSecond * (scenario.nodes - scenario.dead));
   const runs = new Map<string, Outcome>();

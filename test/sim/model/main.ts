@@ -1,9 +1,16 @@
-/** `tsx test/sim/model/main.ts [depth]`: explores all worlds, to the end unless a depth is given. */
+/** Explores all worlds of the machine, to the end unless a depth is given. */
 import { transition } from '../../../src/core/state.ts';
+import { asked, optional, whole } from '../../tools/args.ts';
 import { SHAPES, worldOf } from './domain.ts';
 import { explore } from './explore.ts';
 
-const depth = Number(process.argv[2] ?? Infinity);
+const depth = asked(
+  `npm run model -- [--depth N]
+
+Every event in every state that can be reached: to the end, in about 10 minutes, or only N events deep.`,
+  { depth: optional },
+  ({ depth }) => (depth === undefined ? Infinity : whole('depth', depth, 1)),
+);
 let failed = false;
 for (const shape of SHAPES) {
   const world = worldOf(shape);
