@@ -19,7 +19,8 @@ export function generate(seed: number): Plan {
     [15, 2],
     [7, 3],
   ]);
-  const faultsUntil = dice.int(4_000, 20_000);
+  // Some worlds are bad for long: deadlines grow to a minute, leaks end, budgets are earned again.
+  const faultsUntil = dice.chance(0.06) ? dice.int(60_000, 300_000) : dice.int(4_000, 20_000);
   const plan = {
     seed,
     protocol,
@@ -122,7 +123,7 @@ function faults(dice: Dice, nodes: number, tabs: number): Later[] {
   const node = dice.int(0, nodes - 1);
   const tab = dice.int(0, tabs - 1);
   const now = (fault: Fault): Later => ({ ...fault, after: 0 });
-  const then = (fault: Fault, after = dice.pick([50, 300, 1_000, 4_000, 10_000])): Later[] =>
+  const then = (fault: Fault, after = dice.pick([50, 300, 1_000, 4_000, 10_000, 90_000])): Later[] =>
     dice.chance(0.8) ? [{ ...fault, after }] : [];
   const kinds: (readonly [number, () => Later[]])[] = [
     [8, () => [now({ do: 'crash', node }), ...then({ do: 'start', node })]],

@@ -184,6 +184,21 @@ describe('observers', () => {
 });
 
 describe('after a failover', () => {
+  it('a field that was cleared while the data was held back is gone', async () => {
+    const { ddp, link } = world();
+    const log = watch(ddp);
+    ddp.subscribe('one');
+    ddp.subscribe('two');
+    await link.connect();
+    link.receive(added('a', { n: 1, odd: 1 }), ready('1', '2'));
+    look(log);
+    link.down();
+    await link.connect();
+    link.receive(added('a', { n: 1, odd: 1 }), ready('1'), changed('a', { n: 2 }, ['odd']), ready('2'));
+    expect(ddp.collection('c').get('a')).toEqual({ _id: 'a', n: 2 });
+    ddp.close();
+  });
+
   /** Two subscriptions, ready, with three documents. */
   const before = async (options = {}) => {
     const all = world(options);

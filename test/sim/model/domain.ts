@@ -127,10 +127,13 @@ function canonicalOutage(outage: Outage, { fastAttempts, maxAttempts }: Reconnec
     cause,
     attempts,
     laneFrom: attempts - lane,
-    // They set deadlines; and where dials hung, a page that wakes does not wait for the one under way.
-    ...{ fastFailures: 0, timeouts: Math.min(outage.timeouts, 1) },
+    // They set deadlines; and where dials hung nobody waits for the one under way, and who hung in a queue does not come back at once.
+    fastFailures: Math.min(outage.fastFailures, 1),
+    timeouts: Math.min(outage.timeouts, 1),
     announcedSpreadMs: outage.announcedSpreadMs,
-    ...(outage.last && { last: failure(SLOW.includes(slow) ? 'overloaded' : 'refused') }),
+    ...(outage.last && {
+      last: failure(SLOW.includes(slow) ? 'overloaded' : slow === 'timeout' ? slow : 'refused'),
+    }),
     ...(SLOW.includes(verdict) && {
       evidence: { verdict: 'overloaded', ...(retryAfterMs !== undefined && { retryAfterMs }) },
     }),
@@ -195,9 +198,9 @@ export function keyOf({ state, memory }: Machine): string {
   const head = `${name} ${memory.tokens} ${name === 'suspect' ? state.was : name === 'seeking' && state.first}`;
   const { outage } = state;
   if (!outage) return head;
-  const { cause, attempts, laneFrom, announcedSpreadMs, last, evidence } = outage;
+  const { cause, attempts, laneFrom, fastFailures, timeouts, announcedSpreadMs, last, evidence } = outage;
   const dial = 'dial' in state ? state.dial.at : '';
-  return `${head} ${dial} ${cause?.kind} ${attempts} ${laneFrom} ${announcedSpreadMs} ${last?.kind} ${evidence?.verdict} ${evidence?.retryAfterMs}`;
+  return `${head} ${dial} ${cause?.kind} ${attempts} ${laneFrom} ${fastFailures} ${timeouts} ${announcedSpreadMs} ${last?.kind} ${evidence?.verdict} ${evidence?.retryAfterMs}`;
 }
 
 /** The engine that leaks and one that does not; with a replacement dialled beside a suspect and without; for ever and limited. */
