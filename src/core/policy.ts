@@ -127,10 +127,10 @@ export function nextWait(
   memory: Memory,
   context: PaceContext,
 ): number {
-  const { attempts, cause, announcedSpreadMs, evidence } = outage;
+  const { attempts, cause, last, announcedSpreadMs, evidence } = outage;
   // Who was told to spread is no crowd any more, and a refusal costs the survivors nothing: the lane takes the whole burst.
   const lane = attempts - outage.laneFrom - (announcedSpreadMs ? burst(policy) : policy.fastAttempts);
-  const slow = UNHURRIED.includes((outage.last ?? cause)?.kind) || UNHURRIED.includes(evidence?.verdict);
+  const slow = UNHURRIED.includes((last ?? cause)?.kind) || UNHURRIED.includes(evidence?.verdict);
   const first = !attempts && cause;
   const wait =
     context.random *
@@ -141,7 +141,7 @@ export function nextWait(
         first
         ? Math.max(announcedSpreadMs, policy.spreadMs)
         : // A crowd that hung together in a queue is not to come back together.
-          outage.fastFailures && outage.last?.kind === 'timeout'
+          outage.fastFailures && last?.kind === 'timeout'
           ? policy.baseMs
           : 0);
   const { now, engine, leaks } = context;

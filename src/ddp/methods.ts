@@ -251,7 +251,7 @@ export function createMethods(
     },
     unconfirmed,
     lost(epoch) {
-      for (const call of unconfirmed(epoch)) call.fail('unconfirmed', 'lost before the answer');
+      for (const call of unconfirmed(epoch)) call.fail('unconfirmed', 'lost unanswered');
     },
     caughtUp() {
       for (const call of calls.values())

@@ -113,11 +113,7 @@ export function createSession<Link extends DdpLink>(
     env,
     quiescenceTimeoutMs,
     (sweep) => store.show(sweep),
-    (awaited) =>
-      emit('warning', {
-        kind: 'quiescence',
-        message: `${awaited} answers missing after ${quiescenceTimeoutMs} ms`,
-      }),
+    (awaited) => emit('warning', { kind: 'quiescence', message: `${awaited} answers are late` }),
   );
   const subscriptions = createSubscriptions(wire, (id) => quiescence.settle(id));
   const methods = createMethods(wire, env, queue, callTimeoutMs);
@@ -267,19 +263,6 @@ export function createSession<Link extends DdpLink>(
     }
   };
 
-  /** What a connection still says that is being left. */
-  const late = (message: ServerMessage): void => {
-    if ('collection' in message) return store.collection(message.collection).late(message);
-    switch (message.msg) {
-      case 'updated':
-        return methods.updated(message.ids);
-      case 'result':
-        return methods.result(message.id, message.error, message.result);
-      default:
-      // Subscriptions are the new connection's matter.
-    }
-  };
-
   /**
    * Another connection takes over while this one still works. Until the new one is replayed, whose data is held back as
    * always, and every call sent on this one is answered, what it says is taken as before.
@@ -289,13 +272,27 @@ export function createSession<Link extends DdpLink>(
     // A session that was refused answers nothing.
     const wanted = sessionStands;
     if (wanted) wire.leaving = epoch;
+    let shown: boolean | undefined;
+    quiescence.after(() => (shown = true));
     return {
-      frame: (data) => late(parseMessage(data)),
+      frame(data) {
+        const message = parseMessage(data);
+        // Subscriptions are the new connection's matter, and changes to data that was never shown mean nothing.
+        if ('collection' in message) {
+          if (shown) store.collection(message.collection).late(message);
+        } else if (message.msg === 'result') methods.result(message.id, message.error, message.result);
+        else if (message.msg === 'updated') {
+          const updated = () => methods.updated(message.ids);
+          if (shown) updated();
+          else quiescence.after(updated);
+        }
+      },
       // Begun by the time it is asked: `open` follows at once.
       done: Promise.resolve().then(async () => {
-        if (!wanted) return;
-        await quiescence.settled;
-        await methods.answered(epoch);
+        if (wanted) {
+          await quiescence.settled;
+          await methods.answered(epoch);
+        }
       }),
       left() {
         if (wire.leaving === epoch) wire.leaving = 0;

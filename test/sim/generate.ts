@@ -78,6 +78,7 @@ export function generate(seed: number): Plan {
       methodMs: dice.pick([0, 5, 50, 200]),
       speaksMs: heartbeat === 'passive' ? 1_000 : 0,
       spreadMs: dice.chance(0.15) ? dice.int(100, 4_000) : 0,
+      busy: protocol === 'ddp' && dice.chance(0.25),
     },
   } as const satisfies Partial<Plan>;
   const at = (until: number) => Math.round(dice.random() * until);

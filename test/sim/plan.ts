@@ -49,6 +49,8 @@ export interface Plan {
     readonly speaksMs: number;
     /** The nodes tell how widely to spread if they die. */
     readonly spreadMs: number;
+    /** DDP: others write whenever a subscription has become ready, so that data changes while more of it is on its way. */
+    readonly busy: boolean;
   };
   readonly steps: readonly Step[];
   /** From then on all is well. */

@@ -19,7 +19,7 @@ const SIMPLER: readonly ((plan: Plan) => Plan)[] = [
   (plan) => ({ ...plan, link: { ...plan.link, maxAttempts: undefined } }),
   (plan) => ({ ...plan, link: { ...plan.link, fastAttempts: undefined } }),
   (plan) => ({ ...plan, browser: { ...plan.browser, engine: 'webkit' } }),
-  (plan) => ({ ...plan, server: { ...plan.server, patientMs: 0, spreadMs: 0 } }),
+  (plan) => ({ ...plan, server: { ...plan.server, patientMs: 0, spreadMs: 0, busy: false } }),
 ];
 
 /**

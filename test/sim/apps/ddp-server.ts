@@ -202,6 +202,8 @@ export class DdpSession implements Session {
     this.subs.set(id, name);
     this.lookAtAll();
     this.say({ msg: 'ready', subs: [id] });
+    const { store, world } = this.server;
+    if (world.plan.server.busy) store.write(store.name(store.version), store.version % 4 ? 'put' : 'remove');
   }
 
   #method({ id, method, params }: Message): void {
