@@ -52,7 +52,7 @@ const balanced: ReconnectPolicy = {
   maxAttempts: Infinity,
 };
 
-/** The presets. `fast`: a person is watching; `frugal`: batteries, metered links, very large crowds. */
+/** The presets. `fast`: a person is watching; `frugal`: batteries, metered links. */
 export const POLICIES: Readonly<Record<PolicyName, Readonly<ReconnectPolicy>>> = {
   fast: {
     ...balanced,
