@@ -77,6 +77,8 @@ function heal(world: World): void {
   }
 }
 
+const MOVES = new Set<Step['do']>(['drain', 'end', 'reconnect']);
+
 /** Waits until nothing is waited for any more, for as long as that may take. */
 function settle(world: World, pages: readonly Page[]): void {
   const { plan, clock } = world;
@@ -89,12 +91,16 @@ function settle(world: World, pages: readonly Page[]): void {
   const protocol = plan.protocol === 'ddp' ? QUIESCENCE_MS + 10_000 : 2_000;
   const due = thawed + up + protocol + 50 * plan.net.rttMs;
   const waiting = () => pages.map((page) => page.unsettled()).find((why) => why !== undefined);
+  // A replacement for a node that drains may wait for the budget, or for its turn in the pace, while the link is up.
+  const paced = plan.steps.some((step) => MOVES.has(step.do))
+    ? Math.max(policy.capMs, 60_000 / policy.dialsPerMinute)
+    : 0;
   let calm = 0;
   while (!world.violation) {
     const why = waiting();
     // Again and again, until all that was under way, a move after a drain too, must have happened.
     calm = why === undefined && clock.now >= thawed ? calm + LOOK_MS : 0;
-    if (calm > 500 + 6 * plan.net.rttMs + spreadsOf(plan)) return;
+    if (calm > 500 + 6 * plan.net.rttMs + spreadsOf(plan) + paced) return;
     if (clock.now > due)
       return world.violated('up', `${Math.round(clock.now - thawed)} ms after all is well: ${why}`);
     world.run(clock.now + LOOK_MS);
