@@ -41,8 +41,8 @@ export interface Connection extends Liveness {
   replayed: boolean;
   /** Frames for the app that came before it was current. */
   readonly held: MessageEvent[];
-  /** The ping whose own answer is outstanding, and how many frames of the app went before it. */
-  asked?: { readonly at: number; readonly sent: number } | undefined;
+  /** The pings whose own answers are outstanding, and how many frames of the app went before each. */
+  readonly asked: { readonly at: number; readonly sent: number }[];
   /** Frames of the app handed to the socket. */
   sent: number;
   /** How many of them an answered ping has proven to have arrived (TCP keeps order). */
@@ -129,6 +129,7 @@ export function connect(
     spreadMs: 0,
     replayed: false,
     held: [],
+    asked: [],
     heardAt: env.now(),
     sent: 0,
     confirmed: 0,

@@ -68,8 +68,8 @@ export function createHeart(
     const sentAt = env.now();
     pingsSent += 1;
     connection.ping = { overdueAt: sentAt + overdueMs };
-    // Another that is still out is answered first: its answer must not be taken for this one's.
-    connection.asked ??= { at: sentAt, sent: connection.sent };
+    // Others that are still out are answered first: their answers must not be taken for this one's.
+    connection.asked.push({ at: sentAt, sent: connection.sent });
     connection.socket.send(frame);
   };
 
@@ -141,14 +141,14 @@ export function createHeart(
       const isReply = active()?.isReply;
       // One that throws has not recognised anything.
       const own = isReply && (hooks.guard('heartbeat.isReply', () => isReply(data)) ?? false);
-      const { asked, ping: pending } = connection;
+      const { ping: pending } = connection;
       if (!active()) answered = true;
       // Only the answer to a ping is a measure of the round trip, and proves that what was sent before it has arrived.
-      if (asked && own !== false) {
+      const asked = own !== false && connection.asked.shift();
+      if (asked) {
         answered = true;
         rtt = observeRtt(rtt, connection.heardAt - asked.at);
         connection.confirmed = asked.sent;
-        connection.asked = undefined;
       }
       // Any frame is life and takes the ping off the clock.
       connection.ping = connection.expectingSince = undefined;

@@ -332,7 +332,7 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
     // A node that drains serves until the app's subscriptions are known to have arrived here.
     const gently = name === 'draining' && !options.layer && heart.active;
     const proven = gently
-      ? connection.replayed && !connection.asked
+      ? connection.replayed && !connection.asked[0]
       : !heart.active || connection.firstHeardAt !== undefined;
     const lead = () => {
       const other = mine === rival ? attempt : rival;
@@ -345,7 +345,7 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
       return dispatch({ type: 'opened', proven, tookMs });
     }
     // Asked already: frames that are no answer neither renew the deadline nor the question.
-    if (connection.ping ?? connection.asked) return;
+    if (connection.ping ?? connection.asked[0]) return;
     mine.due(mine.deadlineMs, 'timeout');
     if (gently && !connection.replayed) {
       // One alone is told what the app subscribes to, and of what is added meanwhile.

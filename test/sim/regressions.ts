@@ -145,4 +145,25 @@ export const REGRESSIONS: readonly { readonly name: string; readonly plan: Plan 
       healAt: 7697,
     },
   },
+  {
+    name: 'seed 75425: pings overtake their answers: each answer is measured against its own, or an idle link without hedge is given up for ever',
+    plan: {
+      seed: 75425,
+      protocol: 'ddp',
+      link: { ...LINK, policy: 'fast', hedge: false },
+      browser: { ...BROWSER, engine: 'webkit' },
+      net: {
+        rttMs: 600,
+        jitter: 0.1,
+        loss: 0,
+        nodes: 2,
+        addressing: 'balancer',
+        checkMs: 2000,
+        checkSees: 'gateway',
+      },
+      server: { patientMs: 0, subMs: 50, methodMs: 0, speaksMs: 0, spreadMs: 0, busy: false },
+      steps: [{ at: 20_910, do: 'sub', tab: 0, pub: 'all' }],
+      healAt: 152_751,
+    },
+  },
 ];
