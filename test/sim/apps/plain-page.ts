@@ -33,7 +33,10 @@ export class PlainPage extends Page {
     const { login, heartbeat, perConnection } = plan.link;
     const beats: Record<typeof heartbeat, Heartbeat | false> = {
       active: { message: 'ping', isReply: (data) => data === 'pong', required: true },
-      passive: { expectEveryMs: Math.max(plan.server.speaksMs, 50) },
+      // An app that waits for words over a network that loses packets leaves time for them to be sent again.
+      passive: {
+        expectEveryMs: Math.max(plan.server.speaksMs, 50) + (plan.net.loss > 0.05 ? 4 * plan.net.rttMs : 0),
+      },
       none: false,
     };
     this.link = new FailoverWebSocket(this.url(), undefined, {
