@@ -124,11 +124,14 @@ describe.skipIf(missing.length > 0).each(transports)(
       expect((await statuses(page))[0]).toBe('waiting 0');
     });
 
-    it('installed before the first connect: the only connection is its own', async () => {
+    it('installed before the first connect: the only connection that is used is its own', async () => {
       const page = await open('early');
       await aloneOnTheLine();
-      expect(tap.lines).toHaveLength(1);
-      expect(tap.lines[0]!.path).toMatch(
+      // Meteor makes its raw WebSocket with `Meteor.connection`: cancelled at once, it may have reached the server.
+      const cancelled = tap.lines.filter(({ heard }) => heard.length === 0);
+      expect(cancelled.length).toBeLessThanOrEqual(transport === 'raw' ? 1 : 0);
+      expect(tap.lines).toHaveLength(cancelled.length + 1);
+      expect(tap.live[0]!.path).toMatch(
         transport === 'sockjs' ? /^\/sockjs\/\w+\/\w+\/websocket$/ : /^\/websocket$/,
       );
       expect(await statuses(page)).toEqual(['connecting 0', 'connected 0']);

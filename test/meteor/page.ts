@@ -95,8 +95,9 @@ export async function loadMeteor(page: Page, url: string, options: MeteorPageOpt
   if (install !== 'never')
     await page.addScriptTag({ path: `${projectRoot}dist/failover-websocket.global.js` });
   const early = `\n;window.uninstall = failover.installFailover(Package.meteor.Meteor.connection, ${JSON.stringify(failover)});`;
-  await page.addScriptTag({ content: client.script + (install === 'early' ? early : '') });
-  await page.addScriptTag({ content: await readFile(new URL('page-app.js', import.meta.url), 'utf8') });
+  const app = await readFile(new URL('page-app.js', import.meta.url), 'utf8');
+  // One script, as a bundle is: nothing can happen before the app listens.
+  await page.addScriptTag({ content: `${client.script}${install === 'early' ? early : ''}\n;${app}` });
   await page.evaluate(() => window.meteorApp.subscribe());
 }
 
