@@ -334,13 +334,15 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
     const proven = gently
       ? connection.replayed && !connection.asked[0]
       : !heart.active || connection.firstHeardAt !== undefined;
-    const lead = () => {
+    /** False if a listener has made it another's turn. */
+    const lead = (): boolean => {
       const other = mine === rival ? attempt : rival;
+      attempt = mine;
       if (other) giveUp(other, 'cancelled');
-      [attempt, rival] = [mine, undefined];
+      return attempt === mine;
     };
     if (name === 'seeking' || proven) {
-      lead();
+      if (!lead()) return;
       const tookMs = mine.promoted ? undefined : connection.openedAt! - mine.startedAt;
       return dispatch({ type: 'opened', proven, tookMs });
     }
@@ -349,7 +351,7 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
     mine.due(mine.deadlineMs, 'timeout');
     if (gently && !connection.replayed) {
       // One alone is told what the app subscribes to, and of what is added meanwhile.
-      lead();
+      if (!lead()) return;
       connection.replayed = true;
       hooks.replay(connection);
     }
@@ -365,11 +367,14 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
     if (mine !== attempt && mine !== rival) return;
     counts.dialFailures += 1;
     target.failed(mine.where);
-    const other = mine === rival ? attempt : rival;
+    const { state } = machine;
     giveUp(mine, why.kind);
+    // A listener may have closed or reconnected.
+    if (machine.state !== state) return;
     // The race goes on with one.
-    if (other) [attempt, rival] = [other, undefined];
-    else dispatch({ type: 'failed', failure: why });
+    attempt ??= rival;
+    rival = undefined;
+    if (!attempt) dispatch({ type: 'failed', failure: why });
   }
 
   /** No dial is wanted any more. */
@@ -379,7 +384,8 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
       record(attempt, 'cancelled');
       attempt = undefined;
     }
-    for (const one of [attempt, rival]) if (one) giveUp(one, 'cancelled');
+    if (attempt) giveUp(attempt, 'cancelled');
+    if (rival) giveUp(rival, 'cancelled');
   }
 
   function giveUp(mine: Attempt, outcome: AttemptReport['outcome']): void {

@@ -291,7 +291,8 @@ function whileDialling(machine: Machine, state: Seeking, event: LinkEvent, conte
       const { was } = state;
       // A node that drains goes away all the same: its replacement is dialled on.
       if (was === 'draining') return [here({ ...state, name: 'draining' }), [{ do: 'release', was }]];
-      const effects: Effect[] = [{ do: 'cancel-dial' }, { do: 'release', was }];
+      // Released first: what the app sends when it is told of the dial goes behind what has waited.
+      const effects: Effect[] = [{ do: 'release', was }, { do: 'cancel-dial' }];
       // A dial that is cancelled while it hangs is a handshake that the engine remembers.
       const memory = state.dial.at === 'dialling' ? learnFailure(machine.memory, now) : machine.memory;
       return [

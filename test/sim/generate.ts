@@ -1,4 +1,4 @@
-import type { Fault, Plan, Step, Work } from './plan.ts';
+import type { Fault, Moment, Plan, Step, Work } from './plan.ts';
 import { Dice, stream } from './world/random.ts';
 
 /** What a seed stands for. Most worlds are simple, so that one thing that goes wrong is not always hidden behind another. */
@@ -47,6 +47,8 @@ export function generate(seed: number): Plan {
       probe: dice.chance(0.8),
       perConnection: protocol === 'plain' && dice.chance(0.1),
       maxQueued: dice.chance(0.15) ? 8 : 1_000,
+      maxBytes: dice.chance(0.1) ? 40 : 100_000,
+      greets: protocol === 'plain' && dice.chance(0.3),
     },
     browser: {
       engine: dice.weighted([
@@ -84,27 +86,50 @@ export function generate(seed: number): Plan {
   const at = (until: number) => Math.round(dice.random() * until);
   const steps: Step[] = [];
   let begins = 0;
-  for (let left = dice.int(1, 9); left > 0; left--) {
+  // Now and then all that happens is a deploy as it should be.
+  const deploy = dice.chance(0.05);
+  if (deploy) {
+    const node = dice.int(0, nodes - 1);
+    begins = at(faultsUntil);
+    steps.push({
+      at: begins,
+      do: 'drain',
+      node,
+      afterMs: dice.pick([3_000, 8_000]),
+      spreadMs: dice.pick([0, 400]),
+    });
+  }
+  for (let left = deploy ? 0 : dice.int(1, 9); left > 0; left--) {
     // What goes wrong often does so together.
     begins = dice.chance(0.3) ? Math.min(begins + dice.int(0, 600), faultsUntil) : at(faultsUntil);
     for (const { after, ...fault } of faults(dice, nodes, tabs))
       steps.push({ at: Math.min(begins + after, faultsUntil), ...fault });
   }
+  const when = () =>
+    dice.chance(0.3)
+      ? 0
+      : deploy && dice.chance(0.5)
+        ? Math.max(0, begins + dice.int(-200, 200))
+        : at(faultsUntil);
   for (let tab = 0; tab < tabs; tab++)
     for (let left = dice.int(4, 14); left > 0; left--)
-      steps.push({ at: dice.chance(0.3) ? 0 : at(faultsUntil), ...work(dice, protocol, tab) });
+      steps.push({ at: when(), ...work(dice, protocol, tab) });
+  // Some apps act where they are told something.
+  if (dice.chance(0.15))
+    for (let left = dice.int(1, 6); left > 0; left--)
+      steps.push({ at: at(faultsUntil), ...within(dice, protocol, dice.int(0, tabs - 1)) });
   // To leave a node for one that takes the token no more.
   if (plan.link.login && plan.link.provider === 'ends' && dice.chance(0.5)) {
-    const when = at(faultsUntil);
-    steps.push({ at: when, do: 'revoke' });
-    for (const { after: _, ...drain } of allDrain(nodes)) steps.push({ at: when, ...drain });
+    const then = at(faultsUntil);
+    steps.push({ at: then, do: 'revoke' });
+    for (const { after: _, ...drain } of allDrain(nodes)) steps.push({ at: then, ...drain });
   }
   // An app that acts while it is told to go and has no network.
   if (dice.chance(0.02)) {
-    const when = at(faultsUntil - 2_000);
-    for (const { after: _, ...drain } of allDrain(nodes)) steps.push({ at: when, ...drain });
-    steps.push({ at: when + 700, do: 'offline', tab: 0 });
-    steps.push({ at: when + 1_000, do: dice.pick(['reconnect', 'close']), tab: 0 });
+    const then = at(faultsUntil - 2_000);
+    for (const { after: _, ...drain } of allDrain(nodes)) steps.push({ at: then, ...drain });
+    steps.push({ at: then + 700, do: 'offline', tab: 0 });
+    steps.push({ at: then + 1_000, do: dice.pick(['reconnect', 'close']), tab: 0 });
   }
   // Now and then an app ends in the midst of it.
   if (dice.chance(0.08)) {
@@ -213,6 +238,16 @@ const allDrain = (nodes: number): Later[] =>
     spreadMs: 4_000,
     after: 0,
   }));
+
+const MOMENTS = ['status', 'attempt', 'suspect', 'drain', 'down', 'up', 'failover'] as const;
+
+function within(dice: Dice, protocol: Plan['protocol'], tab: number): Work {
+  const own: readonly Moment[] = protocol === 'plain' ? ['open', 'message'] : ['document', 'ready'];
+  const what = dice.chance(0.15)
+    ? { do: dice.pick(['reconnect', 'close'] as const), tab }
+    : work(dice, protocol, tab);
+  return { do: 'within', tab, moment: dice.pick([...MOMENTS, ...own, ...own]), what };
+}
 
 function work(dice: Dice, protocol: Plan['protocol'], tab: number): Work {
   const rare = dice.random();

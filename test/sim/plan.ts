@@ -20,6 +20,9 @@ export interface Plan {
     readonly probe: boolean;
     readonly perConnection: boolean;
     readonly maxQueued: number;
+    readonly maxBytes: number;
+    /** Plain: it sends something in its `open` listeners. */
+    readonly greets: boolean;
   };
   readonly browser: {
     readonly engine: EngineName;
@@ -77,6 +80,20 @@ export type Fault =
   | { readonly do: 'roam' | 'touch' | 'hideTab' | 'showTab' | 'offline' | 'online'; readonly tab: number }
   | { readonly do: 'freeze' | 'bfcache' | 'sleep'; readonly tab: number; readonly ms: number };
 
+/** What an app is told by a callback. */
+export type Moment =
+  | 'status'
+  | 'attempt'
+  | 'suspect'
+  | 'drain'
+  | 'down'
+  | 'up'
+  | 'failover'
+  | 'open'
+  | 'message'
+  | 'document'
+  | 'ready';
+
 /** What the app does, and the people who use it. */
 export type Work =
   | { readonly do: 'reconnect' | 'close'; readonly tab: number }
@@ -99,6 +116,8 @@ export type Work =
       readonly abortMs: number | undefined;
     }
   | { readonly do: 'login' | 'logout'; readonly tab: number }
-  | { readonly do: 'write'; readonly doc: number; readonly what: 'put' | 'remove' };
+  | { readonly do: 'write'; readonly doc: number; readonly what: 'put' | 'remove' }
+  /** Inside the next callback of that kind. */
+  | { readonly do: 'within'; readonly tab: number; readonly moment: Moment; readonly what: Work };
 
 export type Step = On<Fault> | On<Work>;

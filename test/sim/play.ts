@@ -52,7 +52,7 @@ export function play(plan: Plan, tracing = false): Outcome {
     world.run(world.clock.now + QUIET_MS);
     if (world.sockets > dials) world.violated('quiet', 'somebody dials though all is well');
   }
-  for (const page of pages) page.checkQuiet();
+  if (!world.violation) for (const page of pages) page.checkQuiet();
   for (const page of pages) page.tab.deliver(() => page.close());
   world.run(world.clock.now + CLOSED_MS + 2 * plan.net.rttMs);
   for (const page of pages) if (!world.violation) page.watch.left();
@@ -92,7 +92,7 @@ function settle(world: World, pages: readonly Page[]): void {
   const due = thawed + up + protocol + 50 * plan.net.rttMs;
   const waiting = () => pages.map((page) => page.unsettled()).find((why) => why !== undefined);
   // A replacement for a node that drains may wait for the budget, or for its turn in the pace, while the link is up.
-  const paced = plan.steps.some((step) => MOVES.has(step.do))
+  const paced = plan.steps.some((step) => MOVES.has(step.do === 'within' ? step.what.do : step.do))
     ? Math.max(policy.capMs, 60_000 / policy.dialsPerMinute)
     : 0;
   let calm = 0;

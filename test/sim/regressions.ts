@@ -12,6 +12,8 @@ const LINK = {
   probe: false,
   perConnection: false,
   maxQueued: 1000,
+  maxBytes: 100_000,
+  greets: false,
 } as const;
 const BROWSER = { tabs: 1, locks: true, storage: true, worker: true } as const;
 
@@ -164,6 +166,59 @@ export const REGRESSIONS: readonly { readonly name: string; readonly plan: Plan 
       server: { patientMs: 0, subMs: 50, methodMs: 0, speaksMs: 0, spreadMs: 0, busy: false },
       steps: [{ at: 20_910, do: 'sub', tab: 0, pub: 'all' }],
       healAt: 152_751,
+    },
+  },
+  {
+    name: 'seed 12258: what is sent where a dial is told to be needless goes behind what was set while the connection was suspect',
+    plan: {
+      seed: 12258,
+      protocol: 'plain',
+      link: { ...LINK, policy: 'fast' },
+      browser: { ...BROWSER, engine: 'webkit' },
+      net: {
+        rttMs: 40,
+        jitter: 0.1,
+        loss: 0,
+        nodes: 2,
+        addressing: 'balancer',
+        checkMs: 500,
+        checkSees: 'app',
+      },
+      server: { patientMs: 0, subMs: 0, methodMs: 50, speaksMs: 0, spreadMs: 0, busy: false },
+      steps: [
+        { at: 6_724, do: 'offline', tab: 0 },
+        {
+          at: 8_892,
+          do: 'within',
+          tab: 0,
+          moment: 'attempt',
+          what: { do: 'send', tab: 0, count: 2 },
+        },
+        { at: 13_284, do: 'set', tab: 0, key: 'x' },
+        { at: 15_663, do: 'online', tab: 0 },
+      ],
+      healAt: 16_163,
+    },
+  },
+  {
+    name: 'seed 22782: reconnect() where an attempt is told to have failed leaves no handshake behind that nobody knows of',
+    plan: {
+      seed: 22782,
+      protocol: 'plain',
+      link: { ...LINK, policy: 'fast', heartbeat: 'none' },
+      browser: { ...BROWSER, engine: 'webkit', tabs: 2, locks: false },
+      net: {
+        rttMs: 600,
+        jitter: 0.1,
+        loss: 0,
+        nodes: 3,
+        addressing: 'balancer',
+        checkMs: 10_000,
+        checkSees: 'gateway',
+      },
+      server: { patientMs: 0, subMs: 5, methodMs: 0, speaksMs: 0, spreadMs: 0, busy: false },
+      steps: [{ at: 4_053, do: 'within', tab: 1, moment: 'attempt', what: { do: 'reconnect', tab: 1 } }],
+      healAt: 4_553,
     },
   },
 ];

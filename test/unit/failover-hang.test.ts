@@ -108,8 +108,8 @@ describe('a node that hangs', () => {
     expect(first!.received.filter((frame) => frame !== 'ping')).toEqual([
       'sub a',
       'held',
-      'from a listener',
       'from an entry',
+      'from a listener',
     ]);
   });
 

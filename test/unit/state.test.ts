@@ -140,14 +140,14 @@ describe('what a link becomes', () => {
     ['silence of a suspect', suspect(dialling), silent, {}, 'suspect dialling: '],
     ['silence without a connection', seeking(dialling), silent, {}, 'seeking dialling: '],
 
-    ['a late answer', suspect(dialling), alive, {}, 'online: cancel-dial, release'],
-    ['a late answer while pacing', suspect(pacing), alive, {}, 'online: cancel-dial, release'],
+    ['a late answer', suspect(dialling), alive, {}, 'online: release, cancel-dial'],
+    ['a late answer while pacing', suspect(pacing), alive, {}, 'online: release, cancel-dial'],
     [
       'a late first answer',
       suspect(dialling, { was: 'unproven' }),
       alive,
       {},
-      'online: cancel-dial, release, proven',
+      'online: release, cancel-dial, proven',
     ],
     [
       'a late answer of a draining node: it still goes away',

@@ -85,6 +85,11 @@ export class Calls {
       if (call.number < this.#last) this.#page.violated('order', `${told} is sent after a later one`);
       this.#last = Math.max(this.#last, call.number);
     }
+    if (call.sockets.size > 0 && this.#page.pace.announced)
+      this.#page.violated(
+        'drain',
+        `${told} is sent again, though the node that runs it said in time that it goes`,
+      );
     call.frame = frame;
     call.sockets.add(socket);
   }

@@ -30,6 +30,7 @@ export class Mirror {
           if (this.#docs.has(doc._id)) page.violated('events', `${show(doc)} is added, and was there`);
           this.#uncovered.delete(doc._id);
           this.#take(doc);
+          page.told();
         },
         changed: (doc, previous) => {
           page.say(`~ ${show(doc)}`);
@@ -37,6 +38,7 @@ export class Mirror {
             page.violated('events', `${show(doc)} changed from what it was not`);
           if (show(doc) === show(previous)) page.violated('events', `${show(doc)} changed into itself`);
           this.#take(doc);
+          page.told();
         },
         removed: (doc) => {
           page.say(`- ${show(doc)}`);
@@ -44,6 +46,7 @@ export class Mirror {
             page.violated('events', `${show(doc)} is removed, and was not there`);
           this.#docs.delete(doc._id);
           this.#checkGoing(doc);
+          page.told();
         },
       });
     }
@@ -62,7 +65,9 @@ export class Mirror {
     this.#docs.set(doc._id, doc);
     if (Boolean(doc.odd) !== (doc.v % 2 === 1) || (doc.odd && doc.odd.v !== doc.v))
       this.#page.violated('documents', `${show(doc)} is of two versions`);
-    if (this.#page.closed) this.#page.violated('left', `${show(doc)} is told after close()`);
+    // What arrived together is told to the end, even if the app closes in the midst of it.
+    if (this.#page.closedAt < this.#page.world.clock.now)
+      this.#page.violated('left', `${show(doc)} is told after close()`);
   }
 
   /** The app stopped a subscription: what only that published may go. */

@@ -93,6 +93,7 @@ export class DdpPage extends Page {
         this.say(`${pub} is ready`);
         sub.ready = true;
         this.#checkReady(sub);
+        this.act('ready');
       },
       (error: { kind: string; message: string }) => {
         this.say(`${pub} is not ready: ${error.message}`);
@@ -189,6 +190,15 @@ export class DdpPage extends Page {
       this.currentSince = this.world.clock.now;
     }
     if (message.msg === 'method') this.#calls.sent(socket, frame, message.id!, message.params![0]);
+  }
+
+  protected isApps(frame: string): boolean {
+    return /^\{"msg":"(method|sub|unsub)"/.test(frame);
+  }
+
+  /** The app was told of a document. */
+  told(): void {
+    this.act('document');
   }
 
   // ── the end ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,10 +1,12 @@
+import type { FailoverEvents } from '../../../src/core/events.ts';
 import type { FailoverOptions } from '../../../src/core/options.ts';
 import type { FailoverWebSocket } from '../../../src/core/failover-websocket.ts';
 import { POLICIES, type ReconnectPolicy } from '../../../src/core/policies.ts';
 import type { FailoverReport } from '../../../src/core/report.ts';
-import type { Plan, Work } from '../plan.ts';
+import type { Moment, Plan, Work } from '../plan.ts';
 import type { SimSocket } from '../world/socket.ts';
 import type { Tab } from '../world/tab.ts';
+import { Pace } from './pace.ts';
 import { Watch } from '../world/watch.ts';
 import type { World } from '../world/world.ts';
 
@@ -15,6 +17,7 @@ export abstract class Page {
   readonly policy: ReconnectPolicy;
   /** The app has called `close()`. */
   closed = false;
+  closedAt = Infinity;
   /** The link has ended by itself. */
   gaveUp = false;
   /** Sends of which the reports say that nobody knows. */
@@ -24,6 +27,9 @@ export abstract class Page {
   blind = false;
   /** A replacement is dialled while the old connection serves. */
   #replacing = false;
+  readonly pace: Pace;
+  /** What it does the next time it is told so. */
+  #within: Extract<Work, { do: 'within' }>[] = [];
   /** A good token is asked for when the old one is refused. */
   token = 0;
   protected abstract readonly link: Pick<FailoverWebSocket, 'status' | 'stats' | 'on' | 'reconnect'>;
@@ -32,7 +38,14 @@ export abstract class Page {
     this.world = tab.world;
     const { policy, maxAttempts = Infinity, fastAttempts = 8 } = this.world.plan.link;
     this.policy = { ...POLICIES[policy], maxAttempts, fastAttempts };
-    this.watch = tab.watch = new Watch(tab, this.policy, (socket, frame) => this.sent(socket, frame));
+    this.watch = tab.watch = new Watch(tab, this.policy, (socket, frame) => {
+      const { status } = this.link;
+      const before = status.name === 'suspect' && socket.openedAt < status.since - tab.env.timeOrigin;
+      if (before && this.isApps(frame))
+        this.violated('suspect', `"${frame}" is sent while nobody knows whether ${socket.id} is alive`);
+      this.sent(socket, frame);
+    });
+    this.pace = new Pace(this);
   }
 
   abstract start(): void;
@@ -42,6 +55,8 @@ export abstract class Page {
   abstract checkQuiet(): void;
   protected abstract sent(socket: SimSocket, frame: string): void;
   protected abstract end(): void;
+  /** Is this frame an app's, which is held while the connection is suspect? */
+  protected abstract isApps(frame: string): boolean;
 
   /** What is still waited for, once all is well; undefined: nothing. */
   unsettled(): string | undefined {
@@ -67,12 +82,24 @@ export abstract class Page {
     if (this.over) return;
     if (what.do === 'reconnect') this.reconnect();
     else if (what.do === 'close') this.close();
+    else if (what.do === 'within') this.#within.push(what);
     else this.does(what);
+  }
+
+  /** Called inside the app's callbacks: what it wants to do there. */
+  protected act(moment: Moment): void {
+    const at = this.#within.findIndex((one) => one.moment === moment);
+    // From then on nothing may happen any more.
+    if (at < 0 || this.world.clock.now > this.world.plan.healAt) return;
+    const [{ what }] = this.#within.splice(at, 1) as [Extract<Work, { do: 'within' }>];
+    this.say(`inside "${moment}": ${JSON.stringify(what)}`);
+    this.work(what);
   }
 
   close(): void {
     if (this.over) return;
     this.closed = true;
+    this.closedAt = this.world.clock.now;
     this.watch.over = true;
     this.end();
   }
@@ -112,13 +139,13 @@ export abstract class Page {
 
   protected options(): FailoverOptions {
     const { link, net } = this.world.plan;
-    const { hedge, standby, probe, maxQueued } = link;
+    const { hedge, standby, probe, maxQueued, maxBytes } = link;
     return {
       policy: this.policy,
       hedge,
       standby: standby ? 'warm' : 'off',
       probe: probe && { crossOrigin: net.addressing === 'list' },
-      queue: { maxMessages: maxQueued },
+      queue: { maxMessages: maxQueued, maxBytes },
       serverNotices: true,
       env: this.tab.env,
     };
@@ -128,29 +155,40 @@ export abstract class Page {
   protected listen(): void {
     const { link } = this;
     const { plan } = this.world;
-    link.on('status', (status) => {
+    const on = <E extends keyof FailoverEvents>(event: E, listener: (info: FailoverEvents[E][0]) => void) =>
+      link.on(event, (...[info]) => {
+        listener(info);
+        this.act(event as Moment);
+      });
+    on('status', (status) => {
       this.say(`status ${status.name}${'attempt' in status ? ` (attempt ${status.attempt})` : ''}`);
       this.status = status.name;
+      this.pace.status(status);
       if (status !== link.status && !this.over) this.violated('status', 'told another status than it has');
       const open = this.tab.sockets.some(({ readyState, dead }) => readyState === 1 && !dead);
       if (status.name === 'online' && !open) this.violated('current', 'online without an open socket');
     });
-    link.on('attempt', ({ outcome, standby }) =>
-      this.say(`attempt${standby ? ' of the standby' : ''}: ${outcome}`),
-    );
-    link.on('suspect', ({ silentMs }) => this.say(`suspect, silent for ${Math.round(silentMs)} ms`));
-    link.on('drain', ({ spreadMs }) => {
+    on('attempt', ({ outcome, standby }) => {
+      this.say(`attempt${standby ? ' of the standby' : ''}: ${outcome}`);
+      if (!standby) this.pace.attempt(outcome);
+    });
+    on('suspect', ({ silentMs }) => {
+      this.say(`suspect, silent for ${Math.round(silentMs)} ms`);
+      this.pace.suspect(silentMs);
+    });
+    on('drain', ({ spreadMs }) => {
       this.say(`told to drain, spread ${spreadMs}`);
       this.#replacing = true;
     });
-    link.on('down', ({ kind }) => {
+    on('down', ({ kind }) => {
       this.say(`down: ${kind}`);
       this.#replacing = false;
+      this.pace.down();
     });
-    link.on('up', ({ node }) => this.say(`up on ${node ?? '?'}`));
-    link.on('probe', ({ verdict }) => this.say(`probe: ${verdict}`));
-    link.on('failover', (report) => this.#report(report));
-    link.on('warning', ({ kind, message }) => {
+    on('up', ({ node }) => this.say(`up on ${node ?? '?'}`));
+    on('probe', ({ verdict }) => this.say(`probe: ${verdict}`));
+    on('failover', (report) => this.#report(report));
+    on('warning', ({ kind, message }) => {
       this.say(`warning ${kind}: ${message}`);
       if (kind === 'heartbeat-unanswered') {
         this.blind = true;
@@ -159,7 +197,7 @@ export abstract class Page {
       }
       if (kind === 'callback' && !/^provider threw/.test(message)) this.violated('callback', message);
     });
-    link.on('giveup', (error) => {
+    on('giveup', (error) => {
       this.say(`gives up: ${error.message}`);
       this.gaveUp = this.watch.over = true;
       const may = plan.link.maxAttempts !== undefined || plan.link.provider === 'ends';

@@ -22,6 +22,10 @@ export class PlainPage extends Page {
   readonly #heard = new Order();
   readonly #next = new Map<number, number>();
   #values = 0;
+  #opens = 0;
+  #opening = false;
+  /** Sockets on which something else than greetings was sent. */
+  readonly #used = new Set<SimSocket>();
 
   constructor(tab: Tab) {
     super(tab);
@@ -46,6 +50,7 @@ export class PlainPage extends Page {
       ...(login && { handshake: (send, receive) => this.#hello(send, receive) }),
     });
     this.listen();
+    this.link.addEventListener('open', () => this.#open());
     this.link.addEventListener('message', ({ data }) => this.#message(String(data)));
     this.link.addEventListener('close', () => {
       if (!perConnection && !this.over) this.violated('giveup', '`close` of a link that goes on');
@@ -74,24 +79,46 @@ export class PlainPage extends Page {
         break;
       case 'delete':
         this.link.subscriptions.delete(what.key);
+        for (const keys of this.#told.values()) keys.delete(what.key);
         break;
       default:
       // Of the other protocol, or the server's.
     }
   }
 
+  #open(): void {
+    this.#opens += 1;
+    this.#opening = true;
+    if (this.world.plan.link.greets) this.#send();
+    this.act('open');
+    this.#opening = false;
+  }
+
+  #greet(): void {
+    try {
+      this.link.send(`g ${this.#opens}`);
+    } catch {
+      // Refused, if the connection is gone already and the queue full.
+    }
+  }
+
   #send(): void {
+    // What is said in an `open` listener goes out before what has waited.
+    if (this.#opening) return this.#greet();
     const number = ++this.#number;
-    const { queuedMessages } = this.link.stats();
-    const { maxQueued } = this.world.plan.link;
-    if (queuedMessages > maxQueued) this.violated('queue', `${queuedMessages} frames wait, ${maxQueued} may`);
+    const { queuedMessages, queuedBytes } = this.link.stats();
+    const { maxQueued, maxBytes } = this.world.plan.link;
+    if (queuedMessages > maxQueued || queuedBytes > maxBytes)
+      this.violated('queue', `${queuedMessages} frames and ${queuedBytes} B wait`);
     // Before it is sent: a socket may take it at once.
     this.#accepted.add(number);
     try {
       this.link.send(`s ${number}`);
     } catch (error) {
       this.#accepted.delete(number);
-      if (queuedMessages < maxQueued || (error as FailoverError).kind !== 'overflow')
+      const size = `s ${number}`.length;
+      const fits = queuedMessages < maxQueued && queuedBytes + size <= maxBytes;
+      if (fits || (error as FailoverError).kind !== 'overflow')
         this.violated('queue', `refused with ${queuedMessages} waiting: ${String(error)}`);
     }
   }
@@ -100,7 +127,10 @@ export class PlainPage extends Page {
     if (this.world.tracing) this.say(`→ ${socket.id} ${frame}`);
     const [what, first = '', value = ''] = frame.split(' ');
     if (what === 'k') this.#tell(socket, first, value);
+    if (what === 'g' && Number(first) === this.#opens && this.#used.has(socket))
+      this.violated('order', `what the app said in its open listener goes out late on socket ${socket.id}`);
     if (what !== 's') return;
+    this.#used.add(socket);
     const number = Number(first);
     if (!this.#accepted.has(number)) this.violated('order', `${number} is sent, but was refused`);
     if (number <= this.#handed) this.violated('order', `${number} is sent after ${this.#handed}`);
@@ -108,12 +138,21 @@ export class PlainPage extends Page {
     this.#handedCount += 1;
     if (!this.#sockets.goesOn(socket.id))
       this.violated('former-connection', `${number} goes out on socket ${socket.id}, which was left`);
-    for (const [key, entry] of this.link.subscriptions)
-      if (this.#told.get(socket)?.get(String(key)) !== String(entry).split(' ')[2])
-        this.violated(
-          'order',
-          `${number} goes out before the subscription ${String(key)} on socket ${socket.id}`,
-        );
+    const told = this.#told.get(socket);
+    const registry = [...this.link.subscriptions];
+    const missing = registry.find(([key, entry]) => told?.get(String(key)) !== String(entry).split(' ')[2]);
+    if (missing)
+      this.violated('order', `${number} goes out before ${String(missing[0])} is subscribed on ${socket.id}`);
+    const known = [...(told?.keys() ?? [])];
+    if (!missing && registry.some(([key], i) => known[i] !== key))
+      this.violated(
+        'order',
+        `socket ${socket.id} was told of the registry in another order: ${known.join()}`,
+      );
+  }
+
+  protected isApps(frame: string): boolean {
+    return /^[gks] /.test(frame);
   }
 
   #tell(socket: SimSocket, key: string, value: string): void {
@@ -133,6 +172,7 @@ export class PlainPage extends Page {
     const next = this.#next.get(id) ?? 0;
     if (Number(number) !== next) this.violated('order', `heard ${data}, but ${next} was next`);
     this.#next.set(id, next + 1);
+    this.act('message');
   }
 
   protected waitsFor(): string | undefined {

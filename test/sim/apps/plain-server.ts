@@ -67,6 +67,7 @@ export class PlainSession implements Session {
       );
     if (what === 'ping') return this.#say('pong');
     if (what === 'k') return void this.keys.set(first, second);
+    if (what === 'g') return;
     const number = Number(first);
     const arrived = this.world.arrived[client.tab]!;
     if (arrived.has(number)) this.world.violated('order', `tab ${client.tab}: ${number} arrived twice`);

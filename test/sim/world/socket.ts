@@ -25,9 +25,12 @@ export class SimSocket implements Client {
   readonly #listeners: Partial<Record<string, Listener[]>> = {};
   /** The engine has ended it behind the page's back: it goes on looking as it did. */
   dead = false;
-  wasOpen = false;
+  openedAt = Infinity;
+  /** The page has heard something on it. */
+  heard = false;
   /** It went out while its tab held the lock. */
   inTurn = false;
+  readonly dialledAt: number;
 
   constructor(
     readonly page: Tab,
@@ -37,6 +40,7 @@ export class SimSocket implements Client {
     const { host, pathname } = new URL(url);
     this.host = host;
     this.path = pathname;
+    this.dialledAt = page.world.clock.now;
   }
 
   get tab(): number {
@@ -67,6 +71,7 @@ export class SimSocket implements Client {
     const connecting = this.readyState === 0;
     this.readyState = 2;
     if (!connecting) return this.connection!.close(code, reason);
+    this.page.watch.abandoned(this);
     this.page.browser.abandoned(this);
     this.page.world.clock.after(0, () => this.ended(1006, '', false));
   }
@@ -86,7 +91,7 @@ export class SimSocket implements Client {
     this.page.deliver(() => {
       if (this.readyState !== 0 || this.dead) return;
       this.readyState = 1;
-      this.wasOpen = true;
+      this.openedAt = this.page.world.clock.now;
       this.page.watch.opened(this);
       this.#dispatch({ type: 'open' });
     });
@@ -95,13 +100,15 @@ export class SimSocket implements Client {
   message(frame: string): void {
     this.page.deliver(() => {
       if (this.page.world.tracing) this.page.world.say(`tab ${this.tab}`, `← ${this.id} ${frame}`);
-      if (this.readyState === 1 && !this.dead) this.#dispatch({ type: 'message', data: frame, origin: '' });
+      if (this.readyState !== 1 || this.dead) return;
+      this.heard = true;
+      this.#dispatch({ type: 'message', data: frame, origin: '' });
     });
   }
 
   ended(code: number, reason: string, wasClean: boolean): void {
     if (this.readyState === 0) this.page.browser.finished(this, false);
-    else if (!wasClean && this.wasOpen) this.page.browser.dropped(this);
+    else if (!wasClean && this.openedAt < Infinity) this.page.browser.dropped(this);
     this.page.deliver(() => {
       if (this.readyState === 3 || this.dead) return;
       this.readyState = 3;

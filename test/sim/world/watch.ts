@@ -5,7 +5,7 @@ import type { Tab } from './tab.ts';
 // What the docs promise, in figures of its own: the library's would move with its faults.
 const LANES = 3;
 const PATIENCE_MS = 60_000;
-const LEAK_MS = 90_000;
+export const LEAK_MS = 90_000;
 
 /** Dials are decided by the budget, and may go out a little later: one of each kind (dial, rival, standby). */
 const UNDER_WAY = 3;
@@ -78,6 +78,31 @@ export class Watch {
       );
   }
 
+  /** A handshake that hung is given up. */
+  abandoned({ id, dialledAt, page }: SimSocket): void {
+    const { world } = this.#tab;
+    const tookMs = world.clock.now - dialledAt;
+    if (page.heldUp) return;
+    this.hung(tookMs);
+    // Firefox holds a dial up for at most a minute, Chromium for 5 s.
+    const added = { firefox: 60_000, chromium: 5_000, webkit: 0 }[world.plan.browser.engine];
+    if (tookMs > PATIENCE_MS + added + 1)
+      world.violated('patience', `tab ${page.index}: socket ${id} hung for ${Math.round(tookMs)} ms`);
+  }
+
+  /** Told of handshakes that were given up. */
+  hung: (tookMs: number) => void = () => {};
+
+  /** May it dial as far as the budget goes? */
+  get affords(): boolean {
+    return this.#left() >= 1;
+  }
+
+  #left(): number {
+    const { now } = this.#tab.world.clock;
+    return Math.min(this.#burst, this.#tokens + ((now - this.#at) * this.#policy.dialsPerMinute) / 60_000);
+  }
+
   fetched(): void {
     this.#spend('probe');
   }
@@ -85,8 +110,7 @@ export class Watch {
   #spend(what: string): void {
     const { world } = this.#tab;
     const { now } = world.clock;
-    this.#tokens =
-      Math.min(this.#burst, this.#tokens + ((now - this.#at) * this.#policy.dialsPerMinute) / 60_000) - 1;
+    this.#tokens = this.#left() - 1;
     this.#at = now;
     if (this.#tokens < -UNDER_WAY - 1e-6)
       world.violated(
