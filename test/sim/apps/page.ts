@@ -10,6 +10,9 @@ import { Pace } from './pace.ts';
 import { Watch } from '../world/watch.ts';
 import type { World } from '../world/world.ts';
 
+/** More than the time between two looks. */
+const JUST_MS = 300;
+
 /** An app in one tab: uses the library as a plan says, and checks what it is promised. */
 export abstract class Page {
   readonly world: World;
@@ -27,6 +30,7 @@ export abstract class Page {
   blind = false;
   /** A replacement is dialled while the old connection serves. */
   #replacing = false;
+  #upAt = -Infinity;
   readonly pace: Pace;
   /** What it does the next time it is told so. */
   #within: Extract<Work, { do: 'within' }>[] = [];
@@ -63,6 +67,8 @@ export abstract class Page {
     const why = this.waitsFor();
     if (why !== undefined || this.over) return why;
     if (this.status !== 'online') return `it is ${this.status}`;
+    // What it is served there is on its way.
+    if (this.world.clock.now - this.#upAt < JUST_MS) return 'it is up only just';
     if (this.#replacing) return 'a node that goes away is not replaced yet';
     if (this.blind) return undefined;
     const dead = this.tab.sockets.find(
@@ -185,7 +191,10 @@ export abstract class Page {
       this.#replacing = false;
       this.pace.down();
     });
-    on('up', ({ node }) => this.say(`up on ${node ?? '?'}`));
+    on('up', ({ node }) => {
+      this.say(`up on ${node ?? '?'}`);
+      this.#upAt = this.world.clock.now;
+    });
     on('probe', ({ verdict }) => this.say(`probe: ${verdict}`));
     on('failover', (report) => this.#report(report));
     on('warning', ({ kind, message }) => {
