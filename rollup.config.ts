@@ -149,7 +149,7 @@ const internal: Readonly<Record<string, readonly string[]>> = {
     failedAt failuresInRow fastFailures firstHeardAt freeAbandons freshPath handover heardAt lastUrl loopback maxAbandons
     memory openTimeoutMs openedAt outage overdueAt proven released sentAt setBinaryType shaken smoothed
     timeouts tokens unanswered untouchedMs variance
-    askOther evidence expectingSince failure handingOver laneFrom held keep last ping leaks lonely failed ended threw current nodeInUse prefer promote promoted
+    askOther evidence expectingSince failure handingOver laneFrom held keep parting last ping leaks lonely failed ended threw current nodeInUse prefer promote promoted
     quickestMs replay state tookMs
     connectionTimeout maxEnqueuedMessages maxReconnectionDelay maxRetries minReconnectionDelay minUptime
     reconnectionDelayGrowFactor

@@ -1,5 +1,6 @@
 import { FailoverError } from './errors.ts';
 import type { Liveness } from './liveness.ts';
+import type { Notice } from './notices.ts';
 import type { Frame, ResolvedOptions } from './options.ts';
 import type { Dialler, Socket } from './socket.ts';
 import type { Where } from './target.ts';
@@ -37,6 +38,8 @@ export interface Connection extends Liveness {
   node?: string | undefined;
   /** How widely its clients are to spread if it is lost, as it said, ms. */
   spreadMs: number;
+  /** Its node has said that it goes away, and that is still to be acted on. */
+  parting?: Extract<Notice, { msg: 'drain' }> | undefined;
   /** What the app subscribed to was sent on it, ahead of its becoming current. */
   replayed: boolean;
   /** Frames for the app that came before it was current. */

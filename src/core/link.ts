@@ -6,7 +6,7 @@ import type { FailoverEvents, Stats, WarningKind } from './events.ts';
 import { failure, type Failure, type FailureKind } from './failure.ts';
 import { createHeart } from './heart.ts';
 import { createLeaks } from './leaks.ts';
-import { parseNotice, type Notice } from './notices.ts';
+import { parseNotice } from './notices.ts';
 import type { Frame, Leaving, ResolvedOptions } from './options.ts';
 import { canSpare, spendDial } from './policy.ts';
 import { probe } from './probe.ts';
@@ -326,8 +326,8 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
   /** Open and through its handshake. Beside a connection that still serves it takes over only when it has answered. */
   function ready(mine: Attempt): void {
     if (forgotten.delete(mine)) return mine.end();
-    if (mine === standby.attempt) return standby.heard();
     const connection = mine.connection!;
+    if (mine === standby.attempt) return connection.parting ? standby.failed() : standby.heard();
     const { name } = machine.state;
     // A node that drains serves until the app's subscriptions are known to have arrived here.
     const gently = name === 'draining' && !options.layer && heart.active;
@@ -344,7 +344,8 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
     if (name === 'seeking' || proven) {
       if (!lead()) return;
       const tookMs = mine.promoted ? undefined : connection.openedAt! - mine.startedAt;
-      return dispatch({ type: 'opened', proven, tookMs });
+      dispatch({ type: 'opened', proven, tookMs });
+      return drain(connection);
     }
     // Asked already: frames that are no answer neither renew the deadline nor the question.
     if (connection.ping ?? connection.asked[0]) return;
@@ -477,26 +478,23 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
   function heard(connection: Connection, data: unknown): boolean {
     counts.framesReceived += 1;
     const { node } = connection;
-    if (node === undefined) {
-      connection.node = guard('identify', () => options.identify?.(data));
-    }
+    connection.node ??= guard('identify', () => options.identify?.(data));
     const notice = options.serverNotices ? parseNotice(data) : undefined;
     if (notice?.msg === 'node') {
       connection.node = notice.id;
       connection.spreadMs = notice.spreadMs;
-    }
+    } else if (notice) connection.parting = notice;
     const own = heart.heard(connection, data);
     if (connection !== current) {
       // Its first frame proves a replacement; it is current before that frame is delivered.
       const mine = [attempt, rival, standby.attempt].find((one) => one?.connection === connection);
-      if (mine && mine === standby.attempt && notice?.msg === 'drain') standby.failed();
-      else if (mine && connection.shaken) ready(mine);
+      if (mine && connection.shaken) ready(mine);
       if (connection !== current) return own;
     }
     const { state } = machine;
     if (state.name === 'suspect') dispatch({ type: 'alive' });
     else if (state.name === 'online' && state.outage) dispatch({ type: 'proven' });
-    if (notice?.msg === 'drain') drain(notice);
+    drain(connection);
     if (connection.node !== node) {
       standby.look();
       hooks.changed();
@@ -504,9 +502,13 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
     return own;
   }
 
-  function drain({ url, spreadMs }: Extract<Notice, { msg: 'drain' }>): void {
-    if (url !== undefined) target.prefer(url, options.allowedOrigins);
-    dispatch({ type: 'drain', failure: failure('drain'), spreadMs });
+  /** Leaves a connection in use whose node has said that it goes away, perhaps before it was in use. */
+  function drain(connection: Connection): void {
+    const { parting } = connection;
+    if (!parting) return;
+    connection.parting = undefined;
+    if (parting.url) target.prefer(parting.url, options.allowedOrigins);
+    dispatch({ type: 'drain', failure: failure('drain'), spreadMs: parting.spreadMs });
   }
 
   function frame(connection: Connection, event: MessageEvent): void {

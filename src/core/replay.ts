@@ -60,7 +60,7 @@ export function createQueue(
         overflowed(1, size);
         throw new FailoverError(
           'overflow',
-          `send: ${size} bytes refused, ${frames.length}/${maxMessages} messages, ${bytes}/${maxBytes} bytes wait`,
+          `send: ${size} bytes refused, ${frames.length}/${maxMessages} messages, ${bytes}/${maxBytes} bytes`,
         );
       }
       const messages = frames.length;

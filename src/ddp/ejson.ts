@@ -15,14 +15,14 @@ export interface Ejson {
 /** Meteor's EJSON, the one instance this library uses: register custom types here. */
 export const EJSON = ejson as Ejson;
 
-const isHex = rule('24 hexadecimal digits', (hex) => isString(hex) && /^[\da-f]{24}$/i.test(hex as string));
+const isHex = rule('24 hex digits', (hex) => isString(hex) && /^[\da-f]{24}$/i.test(hex as string));
 
 /** An id that MongoDB made, in a field, a parameter or a result: Meteor's EJSON type `oid`. As a document's own id it is its text. */
 export class ObjectID {
   readonly hex: string;
 
   /**
-   * @param hex 24 hexadecimal digits
+   * @param hex 24 hex digits
    * @throws RangeError for anything else
    */
   constructor(hex: string) {

@@ -151,7 +151,7 @@ export function createSubscriptions(wire: Wire, settled: (id: string) => void): 
     nosub(id, error) {
       const entry = entries.get(id);
       if (!entry) return;
-      end(entry, error ?? new FailoverError('server', 'ended by the server'));
+      end(entry, error ?? new FailoverError('server', 'ended by server'));
       return entry.ready ? error : undefined;
     },
     close(error) {

@@ -221,4 +221,25 @@ export const REGRESSIONS: readonly { readonly name: string; readonly plan: Plan 
       healAt: 4_553,
     },
   },
+  {
+    name: 'seed 86752: a node that says during the handshake that it goes away is left in time',
+    plan: {
+      seed: 86752,
+      protocol: 'plain',
+      link: { ...LINK, policy: 'frugal', heartbeat: 'none', login: true },
+      browser: { ...BROWSER, engine: 'webkit' },
+      net: {
+        rttMs: 40,
+        jitter: 0.1,
+        loss: 0,
+        nodes: 3,
+        addressing: 'balancer',
+        checkMs: 2_000,
+        checkSees: 'app',
+      },
+      server: { patientMs: 0, subMs: 5, methodMs: 200, speaksMs: 0, spreadMs: 0, busy: false },
+      steps: [{ at: 36, do: 'drain', node: 0, afterMs: 3_000, spreadMs: 400 }],
+      healAt: 16_135,
+    },
+  },
 ];
