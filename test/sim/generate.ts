@@ -20,7 +20,8 @@ export function generate(seed: number): Plan {
     [7, 3],
   ]);
   // Some worlds are bad for long: deadlines grow to a minute, leaks end, budgets are earned again.
-  const faultsUntil = dice.chance(0.06) ? dice.int(60_000, 300_000) : dice.int(4_000, 20_000);
+  const long = dice.chance(0.06);
+  const faultsUntil = long ? dice.int(60_000, 300_000) : dice.int(4_000, 20_000);
   const plan = {
     seed,
     protocol,
@@ -32,7 +33,7 @@ export function generate(seed: number): Plan {
       ]),
       maxAttempts: dice.chance(0.04) ? dice.int(1, 6) : undefined,
       // With a short lane the budget is soon spent.
-      fastAttempts: dice.chance(0.15) ? dice.int(1, 4) : undefined,
+      fastAttempts: dice.chance(0.3) ? dice.int(1, 4) : undefined,
       hedge: dice.chance(0.85),
       // One that cannot be asked for a sign of life is of no use.
       standby: dice.chance(0.2) && heartbeat === 'active',
@@ -105,6 +106,9 @@ export function generate(seed: number): Plan {
     for (const { after, ...fault } of faults(dice, nodes, tabs))
       steps.push({ at: Math.min(begins + after, faultsUntil), ...fault });
   }
+  // Nobody answers for minutes, and nobody hangs up either.
+  if (long && dice.chance(0.4))
+    for (let node = 0; node < nodes; node++) steps.push({ at: dice.int(1_000, 5_000), do: 'hang', node });
   const when = () =>
     dice.chance(0.3)
       ? 0

@@ -16,6 +16,8 @@ import { shrink } from './shrink.ts';
 
 /** So many seeds come through everything there is. */
 const COVERS = 10_000;
+/** What a heartbeat's beats are folded into. */
+const FOLD = '        …';
 /** So many failing seeds are told at most. */
 const TOLD = 5;
 
@@ -97,7 +99,20 @@ async function tell(sim: Simulation, plan: Plan): Promise<void> {
   console.log(
     `\nseed ${plan.seed}, ${violation.rule}: ${plan.steps.length} steps cut down to ${small.steps.length}`,
   );
-  console.log(`${about(small)}\n${lines.join('\n')}`);
+  console.log(`${about(small)}\n${folded(lines).join('\n')}`);
+}
+
+/** Of a heartbeat that beats the first and the last beat say it all; `--trace` has every line. */
+function folded(lines: readonly string[]): string[] {
+  const beats = (line: string | undefined) => /(→|←) \d+ (ping|pong|\{"msg":"p[io]ng"\})$/.test(line ?? '');
+  const told: string[] = [];
+  for (let i = 0, run = 0; i < lines.length; i++) {
+    run = beats(lines[i]) ? run + 1 : 0;
+    const inside = run > 2 && beats(lines[i + 1]) && beats(lines[i + 2]);
+    if (!inside) told.push(lines[i]!);
+    else if (told.at(-1) !== FOLD) told.push(FOLD);
+  }
+  return told;
 }
 
 function about({ steps: _, healAt, ...world }: Plan): string {

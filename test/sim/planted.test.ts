@@ -20,6 +20,9 @@ const FOUND_BY: Record<string, string> = {
   'hedges are not taken from the budget': 'budget',
   'a timer is left after close': 'left',
   'a document that did not change raises an event after a failover': 'events',
+  'a lone user waits as long as a crowd': 'pace',
+  'what is sent while the connection is suspect goes out': 'suspect',
+  'the registry is replayed in reverse': 'order',
 };
 
 test.each(Object.keys(FOUND_BY).map((name, i) => ({ name, i })))('$name', async ({ name, i }) => {

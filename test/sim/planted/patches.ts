@@ -50,4 +50,26 @@ export const PLANTED: Readonly<Record<string, readonly Patch[]>> = {
       replace: '    if (equal && old === next) return;\n',
     },
   ],
+  'a lone user waits as long as a crowd': [
+    {
+      file: 'core/policy.ts',
+      find: '? Math.max(announcedSpreadMs, policy.spreadMs)',
+      replace: '? Math.max(announcedSpreadMs, policy.capMs)',
+    },
+  ],
+  'what is sent while the connection is suspect goes out': [
+    {
+      file: 'core/link.ts',
+      find: "(machine.state.name === 'online' || machine.state.name === 'draining')",
+      replace: "machine.state.name !== 'seeking'",
+    },
+  ],
+  'the registry is replayed in reverse': [
+    {
+      file: 'core/failover-websocket.ts',
+      find: 'for (const key of this.subscriptions.keys()) this.#sendEntry(key);\n    }\n    this.#opened',
+      replace:
+        'for (const key of [...this.subscriptions.keys()].reverse()) this.#sendEntry(key);\n    }\n    this.#opened',
+    },
+  ],
 };

@@ -7,9 +7,6 @@ const LANES = 3;
 const PATIENCE_MS = 60_000;
 export const LEAK_MS = 90_000;
 
-/** Dials are decided by the budget, and may go out a little later: one of each kind (dial, rival, standby). */
-const UNDER_WAY = 3;
-
 /** What must hold of one tab's handshakes, whatever its app is. It stands where the page meets the engine. */
 export class Watch {
   readonly #tab: Tab;
@@ -112,7 +109,10 @@ export class Watch {
     const { now } = world.clock;
     this.#tokens = this.#left() - 1;
     this.#at = now;
-    if (this.#tokens < -UNDER_WAY - 1e-6)
+    // They are decided by the budget, and may go out a little later: one of each kind.
+    const { link, net } = world.plan;
+    const underWay = 1 + Number(net.addressing === 'list') + Number(link.standby);
+    if (this.#tokens < -underWay - 1e-6)
       world.violated(
         'budget',
         `tab ${this.#tab.index}: this ${what} is ${(-this.#tokens).toFixed(1)} over the policy's budget`,
