@@ -259,14 +259,16 @@ export class FailoverWebSocket extends EventTarget {
     // Whatever is sent or set from here on waits for its turn.
     this.#opened = false;
     if (handover && this.#perConnection) this.#dispatchClose({ code: 1000, reason: '', wasClean: true });
-    const current = this.#link.current();
-    if (!current || !this.#link.usable()) return 0;
     this.#replayed = this.subscriptions.size;
-    if (current.replayed) this.#sendUnsent();
-    else {
-      this.#unsent.clear();
-      for (const key of this.subscriptions.keys()) this.#sendEntry(key);
+    if (!this.#link.current()!.replayed) {
+      for (const key of this.subscriptions.keys()) {
+        this.#unsent.delete(key);
+        this.#sendEntry(key);
+      }
     }
+    // Set meanwhile, by an entry or a listener.
+    this.#sendUnsent();
+    if (!this.#link.usable()) return 0;
     this.#opened = true;
     this.#greeting = true;
     this.dispatchEvent(new Event('open'));

@@ -365,7 +365,7 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
     // Opened, and silent since.
     if (why.kind === 'timeout' && mine.connection?.openedAt !== undefined) heart.unanswered();
     // Nobody wants it any more: the heartbeat is off, or a listener closed the link.
-    if (mine !== attempt && mine !== rival) return;
+    if (mine !== attempt && mine !== rival) return mine.end();
     counts.dialFailures += 1;
     target.failed(mine.where);
     const { state } = machine;
@@ -394,7 +394,13 @@ export function createLink(options: ResolvedOptions, target: Target, hooks: Link
     else rival = undefined;
     env.clearTimeout(racing);
     // Where the engine would leak it, one that is not needed may open first: it is only forgotten.
-    if (outcome !== 'cancelled' || mine.connection?.openedAt || engine.maxAbandons === Infinity) mine.end();
+    if (
+      outcome !== 'cancelled' ||
+      !mine.connection ||
+      mine.connection.openedAt ||
+      engine.maxAbandons === Infinity
+    )
+      mine.end();
     else forgotten.add(mine);
     emit('attempt', record(mine, outcome));
   }

@@ -17,7 +17,7 @@ export function classifyStatus(status: number, hasRetryAfter: boolean): ProbeVer
 
 /** Where to look, in words for people. */
 const ADVICE: Readonly<Record<ProbeVerdict, string>> = {
-  gateway: 'a gateway without an app',
+  gateway: 'gateway without app',
   overloaded: 'come back later',
   unauthorized: 'log in again?',
   'not-found': 'wrong path or host',

@@ -150,6 +150,8 @@ export const newMachine = (policy: ReconnectPolicy, now: number): Machine => ({
   memory: newMemory(policy, now),
 });
 
+const CANCEL: Effect = { do: 'cancel-dial' };
+
 type Step = readonly [Machine, readonly Effect[]];
 type Seeking = Extract<State, { dial: Dial }>;
 
@@ -161,17 +163,16 @@ export function transition(machine: Machine, event: LinkEvent, context: Transiti
     case 'close':
       return [
         { ...machine, state: { name: 'closed', code: event.code, reason: event.reason } },
-        [{ do: 'cancel-dial' }, { do: 'close', code: event.code, reason: event.reason }],
+        [CANCEL, { do: 'close', code: event.code, reason: event.reason }],
       ];
     case 'end':
       return fail(machine, event.error);
     case 'hide': {
       const outage = state.name === 'online' ? newOutage(context.now, event.failure) : state.outage;
       const first = state.name === 'seeking' && state.first;
-      const effects: Effect[] = [{ do: 'cancel-dial' }];
       return [
         { ...machine, state: { name: 'seeking', first, outage, dial: { at: 'offline' } } },
-        state.name === 'seeking' ? effects : [...effects, { do: 'drop', failure: event.failure }],
+        state.name === 'seeking' ? [CANCEL] : [{ do: 'drop', failure: event.failure }, CANCEL],
       ];
     }
     default:
@@ -184,7 +185,7 @@ export function transition(machine: Machine, event: LinkEvent, context: Transiti
 const stay = (machine: Machine): Step => [machine, []];
 const fail = (machine: Machine, error: FailoverError): Step => [
   { ...machine, state: { name: 'failed', error } },
-  [{ do: 'cancel-dial' }, { do: 'fail', error }],
+  [CANCEL, { do: 'fail', error }],
 ];
 
 const giveUp = (machine: Machine, { kind }: Failure): Step =>
@@ -232,7 +233,8 @@ function whileOnline(
         state: { name: 'draining', since: state.since, outage, dial: { at: 'offline' } },
       };
       const told: Effect = { do: 'drain', failure: event.failure, spreadMs: spread };
-      return event.type === 'reconnect' ? dial(draining, context, [told]) : seek(draining, context, [told]);
+      // A listener may have asked for it before the dial of a suspicion that is over was cancelled.
+      return (event.type === 'reconnect' ? dial : seek)(draining, context, [CANCEL, told]);
     }
     case 'wake':
       return [machine, [{ do: 'verify' }]];
@@ -292,7 +294,7 @@ function whileDialling(machine: Machine, state: Seeking, event: LinkEvent, conte
       // A node that drains goes away all the same: its replacement is dialled on.
       if (was === 'draining') return [here({ ...state, name: 'draining' }), [{ do: 'release', was }]];
       // Released first: what the app sends when it is told of the dial goes behind what has waited.
-      const effects: Effect[] = [{ do: 'release', was }, { do: 'cancel-dial' }];
+      const effects: Effect[] = [{ do: 'release', was }, CANCEL];
       // A dial that is cancelled while it hangs is a handshake that the engine remembers.
       const memory = state.dial.at === 'dialling' ? learnFailure(machine.memory, now) : machine.memory;
       return [
@@ -308,7 +310,7 @@ function whileDialling(machine: Machine, state: Seeking, event: LinkEvent, conte
       ];
     case 'offline':
       return state.dial.at === 'pacing' && !context.online
-        ? [here({ ...state, dial: { at: 'offline' } }), [{ do: 'cancel-dial' }]]
+        ? [here({ ...state, dial: { at: 'offline' } }), [CANCEL]]
         : stay(machine);
     case 'wake':
       // The network or the page is back: a new lane, inside the same budget. Where dials hung, the one
@@ -321,14 +323,14 @@ function whileDialling(machine: Machine, state: Seeking, event: LinkEvent, conte
               outage: { ...outage, laneFrom: outage.attempts, timeouts: 0, evidence: undefined },
             }),
             { ...context, random: 0 },
-            [{ do: 'cancel-dial' }],
+            [CANCEL],
           );
     case 'evidence':
       return [here({ ...state, outage: { ...outage, evidence: event.evidence } }), []];
     case 'reconnect':
       return state.dial.at === 'dialling' && !outage.timeouts
         ? stay(machine)
-        : dial(machine, context, [{ do: 'cancel-dial' }]);
+        : dial(machine, context, [CANCEL]);
     default:
       return stay(machine);
   }

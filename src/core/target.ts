@@ -94,11 +94,13 @@ export function createTarget(
     ask(context) {
       const source = preferred ?? urls;
       if (typeof source !== 'function' && typeof protocols !== 'function') return pick(source, protocols);
-      return (async () =>
+      // Not called from within the dial: a provider may reconnect or close.
+      return Promise.resolve().then(async () =>
         pick(
           typeof source === 'function' ? await source(context) : source,
           typeof protocols === 'function' ? await protocols(context) : protocols,
-        ))();
+        ),
+      );
     },
     askOther({ host, protocols }) {
       const other = best(
@@ -124,6 +126,7 @@ export function createTarget(
     },
     opened(where) {
       last = where;
+      preferred = undefined;
       failures.delete(where.given);
     },
   };

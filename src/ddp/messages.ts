@@ -67,7 +67,7 @@ export function parseMessage(data: unknown): ServerMessage {
 }
 
 export const malformed = (message: string, cause?: unknown): FailoverError =>
-  new FailoverError('malformed', `malformed frame: ${message}`, { cause });
+  new FailoverError('malformed', `malformed: ${message}`, { cause });
 
 function read(frame: Fields): ServerMessage {
   const { msg } = frame;

@@ -196,7 +196,7 @@ export function createSession<Link extends DdpLink>(
       version = wanted;
       return link.reconnect();
     }
-    const error = new FailoverError('handshake', `no common DDP version, server: ${show(wanted)}`);
+    const error = new FailoverError('handshake', `no common DDP version: ${show(wanted)}`);
     tell(error);
     end(error);
     link.close();

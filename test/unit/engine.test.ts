@@ -34,7 +34,7 @@ test.each<[keyof typeof kinds, string]>([
   );
   // Only Firefox leaks abandoned handshakes; it refuses at 6, and gives up a dial itself after 20 s.
   expect([engine.freeAbandons, engine.maxAbandons, engine.openTimeoutMs]).toEqual(
-    name === 'firefox' ? [3, 5, 20_000] : [Infinity, Infinity, Infinity],
+    name === 'firefox' ? [3, 5, 19_000] : [Infinity, Infinity, Infinity],
   );
 });
 

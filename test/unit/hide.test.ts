@@ -104,6 +104,7 @@ describe('the page is left', () => {
     await world.pass(60_000);
     expect([aborted, world.sockets.length, away()]).toEqual([true, 0, AWAY]);
     world.page('restored');
+    await world.pass(1);
     answer('wss://app.example/ws');
     await world.pass(100);
     expect([ws.status.name, ws.url]).toEqual(['online', 'wss://app.example/ws']);

@@ -162,13 +162,13 @@ describe('what a link becomes', () => {
     ['a suspect ends: its dial carries on', suspect(dialling), lost, {}, 'seeking dialling: drop'],
     ['a suspect ends while pacing: the pace carries on', suspect(pacing), lost, {}, 'seeking pacing: drop'],
 
-    ['a drain notice', online(), drain, {}, 'draining pacing: drain, wait'],
+    ['a drain notice', online(), drain, {}, 'draining pacing: cancel-dial, drain, wait'],
     [
       'a drain notice without spread',
       online(),
       { ...drain, spreadMs: 0 },
       { random: 0 },
-      'draining dialling: drain, dial',
+      'draining dialling: cancel-dial, drain, dial',
     ],
     ['a second drain notice', draining(pacing), drain, {}, 'draining pacing: '],
     ['the replacement of a draining node', draining(dialling), opened, {}, 'online: adopt, proven'],
@@ -179,7 +179,7 @@ describe('what a link becomes', () => {
       online(),
       reconnect,
       {},
-      'draining dialling: drain, dial',
+      'draining dialling: cancel-dial, drain, dial',
     ],
     ['while it waits', seeking(pacing), reconnect, {}, 'seeking dialling: cancel-dial, dial'],
     [
