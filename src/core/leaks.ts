@@ -24,10 +24,13 @@ export function createLeaks(env: Env, { maxAbandons }: Engine): Leaks {
   const of = (host: string): number[] => {
     try {
       const all = JSON.parse(storage?.getItem(key(host)) ?? own[host]!) as number[];
-      return all
-        .map((at) => at - env.timeOrigin)
-        .filter((at) => at <= env.now() && env.now() - at < LEAK_MS)
-        .slice(-maxAbandons);
+      return (
+        all
+          .map((at) => at - env.timeOrigin)
+          // One of this very moment may be rounded to a little later.
+          .filter((at) => at <= env.now() + 1 && env.now() - at < LEAK_MS)
+          .slice(-maxAbandons)
+      );
     } catch {
       // Nothing yet, or nothing of ours.
       return [];

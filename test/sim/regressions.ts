@@ -242,4 +242,29 @@ export const REGRESSIONS: readonly { readonly name: string; readonly plan: Plan 
       healAt: 16_135,
     },
   },
+  {
+    name: 'seed 55823: Firefox: a leak of this very moment counts, or the next dial spends the last of its connections',
+    plan: {
+      seed: 55823,
+      protocol: 'ddp',
+      link: { ...LINK, policy: 'frugal', hedge: false },
+      browser: { ...BROWSER, engine: 'firefox' },
+      net: {
+        rttMs: 2,
+        jitter: 0.5,
+        loss: 0,
+        nodes: 2,
+        addressing: 'balancer',
+        checkMs: 10_000,
+        checkSees: 'app',
+      },
+      server: { patientMs: 0, subMs: 300, methodMs: 0, speaksMs: 0, spreadMs: 0, busy: false },
+      steps: [
+        { at: 3_194, do: 'hang', node: 1 },
+        { at: 3_233, do: 'hang', node: 0 },
+        { at: 61_841, do: 'close', tab: 0 },
+      ],
+      healAt: 62_341,
+    },
+  },
 ];
