@@ -28,7 +28,7 @@ export function createLeaks(env: Env, { maxAbandons }: Engine): Leaks {
         all
           .map((at) => at - env.timeOrigin)
           // One of this very moment may be rounded to a little later.
-          .filter((at) => at <= env.now() + 1 && env.now() - at < LEAK_MS)
+          .filter((at) => Math.abs(env.now() - at) < LEAK_MS)
           .slice(-maxAbandons)
       );
     } catch {

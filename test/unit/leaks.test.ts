@@ -295,7 +295,7 @@ describe('the count', () => {
     ['an object with a map of its own', '{"map":1,"filter":2}'],
     ['a list of no times', '[null,{},[],"x",true,[[1]]]'],
     ['huge numbers', `[${Array(9).fill('1e308').join()}]`],
-    ['future times', at(-1, -1_000, -10_000_000, -1, -1, -1)],
+    ['times of the far future', at(-90_000, -91_000, -10_000_000, -1e9, -1e9, -1e9)],
     ['past ones', at(90_000, 90_001, 1e9, 90_000, 90_000, 90_000)],
     ['two of late', at(1, 2)],
     ['two of late among others', `[null,1e308,-5,${at(1, 2).slice(1)}`],
