@@ -260,7 +260,7 @@ export class FailoverWebSocket extends EventTarget {
     this.#opened = false;
     if (handover && this.#perConnection) this.#dispatchClose({ code: 1000, reason: '', wasClean: true });
     this.#replayed = this.subscriptions.size;
-    if (!this.#link.current()!.replayed) {
+    if (!this.#link.current()?.replayed) {
       for (const key of this.subscriptions.keys()) {
         this.#unsent.delete(key);
         this.#sendEntry(key);

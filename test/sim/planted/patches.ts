@@ -67,9 +67,8 @@ export const PLANTED: Readonly<Record<string, readonly Patch[]>> = {
   'the registry is replayed in reverse': [
     {
       file: 'core/failover-websocket.ts',
-      find: 'for (const key of this.subscriptions.keys()) this.#sendEntry(key);\n    }\n    this.#opened',
-      replace:
-        'for (const key of [...this.subscriptions.keys()].reverse()) this.#sendEntry(key);\n    }\n    this.#opened',
+      find: 'for (const key of this.subscriptions.keys()) {\n        this.#unsent',
+      replace: 'for (const key of [...this.subscriptions.keys()].reverse()) {\n        this.#unsent',
     },
   ],
 };
