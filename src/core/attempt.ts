@@ -118,7 +118,8 @@ export function createAttempts(
       const leaked = leaks.of(mine.where!.host).length;
       if (leaked >= engine.maxAbandons) return mine.due(0, 'timeout');
       // From here on only the engine itself may give up.
-      const patient = leaked >= engine.freeAbandons && engine.openTimeoutMs * 1.25;
+      // Without locks one that is only forgotten may go before it.
+      const patient = leaked >= engine.freeAbandons && engine.openTimeoutMs * (env.locks ? 1.25 : 2.25);
       mine.due(Math.max(deadlineMs, +patient), 'timeout');
       const connection: Connection = (mine.connection = connect(dialler, mine.where!, options, {
         opened() {

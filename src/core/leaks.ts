@@ -24,13 +24,12 @@ export function createLeaks(env: Env, { maxAbandons }: Engine): Leaks {
   const of = (host: string): number[] => {
     try {
       const all = JSON.parse(storage?.getItem(key(host)) ?? own[host]!) as number[];
-      return (
-        all
-          .map((at) => at - env.timeOrigin)
-          // One of this very moment may be rounded to a little later.
-          .filter((at) => Math.abs(env.now() - at) < LEAK_MS)
-          .slice(-maxAbandons)
-      );
+      // As they were written: one of this very moment, told from the origin, may be rounded to a little later.
+      const now = env.timeOrigin + env.now();
+      return all
+        .filter((at) => at <= now && now - at < LEAK_MS)
+        .map((at) => at - env.timeOrigin)
+        .slice(-maxAbandons);
     } catch {
       // Nothing yet, or nothing of ours.
       return [];

@@ -87,9 +87,8 @@ export class World {
   readonly watch = {
     leaked: (host: string, leaks: number) => {
       const { tabs, locks, storage } = this.plan.browser;
-      // Tabs that share nothing cannot count together. Known, and not mended: without locks (a page without TLS) a dial that is only
-      // forgotten holds up the next, whose time runs.
-      const alone = locks && (tabs === 1 || storage);
+      // Tabs that share nothing cannot count together.
+      const alone = tabs === 1 || (locks && storage);
       if (leaks >= MAX_LEAKS && alone)
         this.violated('leaks', `${leaks} connections to ${host} leaked: Firefox dials no more`);
     },
