@@ -201,7 +201,7 @@ describe('the package', () => {
   it('keeps companion and page apart', async () => {
     const read = (name: string): Promise<string> =>
       readFile(join(app, 'node_modules/failover-websocket/dist', name), 'utf8');
-    expect((await read('server.js')).match(/from ?"[^"]+"/g)).toEqual(['from"node:os"', 'from"node:util"']);
+    expect((await read('server.js')).match(/(?<=from ["'])[^"']+/g)).toEqual(['node:os', 'node:util']);
     expect(await read('failover-websocket.global.js')).not.toMatch(/service restart/i);
   });
 

@@ -1,7 +1,9 @@
 /**
  * What a user's bundle grows by: each set of entries with its dependencies, bundled by rollup, minified by terser, gzipped
- * at level 9. Exits 1 over budget.
+ * at level 9; and what each dependency adds to it. Exits 1 over budget. A budget guards against accidents; it never
+ * shortens a sentence, a name or an error text.
  */
+import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import commonjs from '@rollup/plugin-commonjs';
 import resolve from '@rollup/plugin-node-resolve';
@@ -9,16 +11,20 @@ import { rollup } from 'rollup';
 import { minify } from 'terser';
 
 const budgets = [
-  { name: '.', entries: ['index'], bytes: 14 * 1024 },
-  { name: '. + ./ddp', entries: ['index', 'ddp'], bytes: 24 * 1024 },
-  { name: '. + ./meteor', entries: ['index', 'meteor'], bytes: 18 * 1024 },
+  { name: '.', entries: ['index'], bytes: 18.5 * 1024 },
+  { name: '. + ./ddp', entries: ['index', 'ddp'], bytes: 29 * 1024 },
+  { name: '. + ./meteor', entries: ['index', 'meteor'], bytes: 21.5 * 1024 },
 ];
+const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as {
+  dependencies: Record<string, string>;
+};
 
-async function bundle(entries: readonly string[], external: string[] = []): Promise<number> {
+/** Bytes of an app that uses these entries, with the `external` packages left out. */
+async function sizeOf(entries: readonly string[], external: readonly string[] = []): Promise<number> {
   const app = entries.map((entry) => `export * from './dist/${entry}.js';`).join('\n');
   const bundled = await rollup({
     input: 'app.js',
-    external,
+    external: [...external],
     plugins: [
       {
         name: 'app',
@@ -36,14 +42,11 @@ async function bundle(entries: readonly string[], external: string[] = []): Prom
 
 const rows = [];
 for (const { name, entries, bytes } of budgets) {
-  const size = await bundle(entries);
-  rows.push({
-    entry: name,
-    'min + gzip': size,
-    'without ejson': await bundle(entries, ['ejson']),
-    budget: bytes,
-    ok: size <= bytes,
-  });
+  const size = await sizeOf(entries);
+  const costs: Record<string, number> = {};
+  for (const dependency of Object.keys(dependencies))
+    costs[dependency] = size - (await sizeOf(entries, [dependency]));
+  rows.push({ entry: name, 'min + gzip': size, budget: bytes, ok: size <= bytes, ...costs });
 }
 console.table(rows);
 if (!rows.every(({ ok }) => ok)) {
