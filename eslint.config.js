@@ -85,7 +85,7 @@ export default tseslint.config(
     rules: { 'no-console': ['error', { allow: ['warn'] }] },
   },
   {
-    files: ['demo/{app,control-room}/**/*.js', 'test/{bench,meteor}/**/page*.js'],
+    files: ['demo/{app,control-room}/**/*.js', 'test/{bench,support}/**/page*.js'],
     languageOptions: { globals: Object.fromEntries(browserGlobals.map((name) => [name, 'readonly'])) },
     rules: { 'no-undef': 'error' },
   },

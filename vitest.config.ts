@@ -5,7 +5,18 @@ export default defineConfig({
     // One kind after the other: processes, browsers and virtual time do not share two cores well.
     projects: [
       {
-        test: { name: 'unit', include: ['test/unit/**/*.test.ts'], sequence: { groupOrder: 0 } },
+        test: {
+          name: 'unit',
+          include: ['test/{unit,repo,bench}/**/*.test.ts'],
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          name: 'scenario',
+          include: ['test/scenario/**/*.test.ts'],
+          sequence: { groupOrder: 0 },
+        },
       },
       {
         test: {
@@ -50,7 +61,14 @@ export default defineConfig({
     ],
     coverage: {
       provider: 'v8',
-      include: ['src/core/**', 'src/ddp/**', 'src/server/**', 'src/sockjs/**', 'src/meteor/**'],
+      include: [
+        'src/shared/**',
+        'src/core/**',
+        'src/ddp/**',
+        'src/server/**',
+        'src/sockjs/**',
+        'src/meteor/**',
+      ],
       reporter: [['text', { skipFull: true }], 'json-summary'],
       thresholds: {
         'src/core/**': { lines: 95 },

@@ -1,7 +1,7 @@
 /** One failover in a real browser, from outside: what `npm run demo -- --smoke` does. */
 import puppeteer, { type Browser, type Page } from 'puppeteer-core';
-import type { FailoverReport } from '../src/core/report.ts';
-import { advice, ensure, find } from '../test/tools/setup.ts';
+import type { FailoverReport } from '../src/core/api/report.ts';
+import { advice, ensure, find } from '../tools/setup.ts';
 import type { Cluster, NodeId } from './cluster.ts';
 
 /** All of it, from the browser's start to the verdict. A failover takes about a second; the rest is for slow machines. */

@@ -1,13 +1,12 @@
-export { FailoverWebSocket } from './core/failover-websocket.ts';
-export { FailoverError, isFailoverError, type ErrorKind } from './core/errors.ts';
-export { POLICIES, type PolicyName, type ReconnectPolicy } from './core/policies.ts';
-export type { FailoverEvents, Stats, Status, WarningKind } from './core/events.ts';
-export type { Env, Page, PageEvent, WebSocketConstructor } from './core/env.ts';
-export type { Failure, FailureKind } from './core/failure.ts';
+export { FailoverWebSocket } from './core/facade/failover-websocket.ts';
+export { FailoverError, isFailoverError, type ErrorKind } from './core/api/errors.ts';
+export { POLICIES, type PolicyName, type ReconnectPolicy } from './core/api/reconnect-policy.ts';
+export type { FailoverEvents, Stats, Status, WarningKind } from './core/api/events.ts';
+export type { Env, Page, PageEvent, WebSocketConstructor } from './core/env/env.ts';
+export type { Failure, FailureKind } from './core/api/failure.ts';
 export type {
   DialContext,
   FailoverOptions,
-  Frame,
   Heartbeat,
   Layer,
   Leaving,
@@ -17,6 +16,7 @@ export type {
   QueueOptions,
   UrlProvider,
   UrlSource,
-} from './core/options.ts';
-export type { AttemptReport, FailoverReport, ProbeReport, ProbeVerdict } from './core/report.ts';
-export type { ReplayRegistry } from './core/replay.ts';
+} from './core/api/options.ts';
+export type { Frame } from './core/api/frame.ts';
+export type { AttemptReport, FailoverReport, ProbeReport, ProbeVerdict } from './core/api/report.ts';
+export type { ReplayRegistry } from './core/facade/replay-registry.ts';

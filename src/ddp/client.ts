@@ -1,9 +1,9 @@
 import EventEmitter from 'eventemitter3';
-import { check, isFunction, isString } from '../core/check.ts';
-import { emitTo } from '../core/emit.ts';
-import type { Status } from '../core/events.ts';
-import { FailoverWebSocket } from '../core/failover-websocket.ts';
-import type { FailoverOptions, UrlSource } from '../core/options.ts';
+import { validate, isFunction, isString } from '../shared/validate.ts';
+import { emitTo } from '../core/facade/emit.ts';
+import type { Status } from '../core/api/events.ts';
+import { FailoverWebSocket } from '../core/facade/failover-websocket.ts';
+import type { FailoverOptions, UrlSource } from '../core/api/options.ts';
 import type { Collection } from './collections.ts';
 import type { DDPEvents, DDPStats } from './events.ts';
 import type { ApplyOptions } from './methods.ts';
@@ -90,7 +90,7 @@ export class DDPClient<Link extends DdpLink = FailoverWebSocket> {
 
   /** The documents of a collection, as far as they are published to this client. The same object for the same name. */
   collection<T = Record<string, unknown>>(name: string): Collection<T> {
-    return this.#session.collection(check('name', name, isString)) as unknown as Collection<T>;
+    return this.#session.collection(validate('name', name, isString)) as unknown as Collection<T>;
   }
 
   /**
@@ -122,7 +122,7 @@ export class DDPClient<Link extends DdpLink = FailoverWebSocket> {
    * It must be synchronous. Returns the way to remove it.
    */
   onReconnect(hook: () => void): () => void {
-    check('hook', hook, isFunction);
+    validate('hook', hook, isFunction);
     const entry = () => hook();
     this.#session.hooks.add(entry);
     return () => void this.#session.hooks.delete(entry);

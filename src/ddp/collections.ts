@@ -1,4 +1,4 @@
-import { check, isFunction, isObject, rule } from '../core/check.ts';
+import { validate, isFunction, isObject, rule } from '../shared/validate.ts';
 import { same, toJson } from './ejson.ts';
 import type { DataMessage, DocumentId } from './messages.ts';
 
@@ -103,7 +103,7 @@ function createDocuments(name: string, guard: Guard, run: Run, over: () => boole
         filter,
         all.filter((doc) => filter(doc)),
       );
-    check('filter', filter, isObject);
+    validate('filter', filter, isObject);
     const wanted = Object.entries(filter).sort();
     const text = JSON.stringify(
       wanted.map(([field, value]) =>
@@ -214,7 +214,7 @@ function createDocuments(name: string, guard: Guard, run: Run, over: () => boole
     get: (id) => visible.get(id),
     find,
     observe(observer) {
-      check('observer', observer, isObserver);
+      validate('observer', observer, isObserver);
       const entry = { observer };
       observers.add(entry);
       run(
@@ -225,7 +225,7 @@ function createDocuments(name: string, guard: Guard, run: Run, over: () => boole
       return { stop: () => void observers.delete(entry) };
     },
     subscribe(listener) {
-      check('listener', listener, isFunction);
+      validate('listener', listener, isFunction);
       let told: Snapshot | undefined;
       const look = () => {
         const docs = find();

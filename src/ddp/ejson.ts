@@ -1,6 +1,5 @@
 import ejson from 'ejson';
-import { check, isString, rule } from '../core/check.ts';
-import { badOption } from '../core/errors.ts';
+import { validate, isString, rule, badOption } from '../shared/validate.ts';
 
 /** The part of Meteor's EJSON that an app may need. */
 export interface Ejson {
@@ -26,7 +25,7 @@ export class ObjectID {
    * @throws RangeError for anything else
    */
   constructor(hex: string) {
-    this.hex = check('hex', hex, isHex).toLowerCase();
+    this.hex = validate('hex', hex, isHex).toLowerCase();
   }
 
   typeName(): string {

@@ -1,4 +1,4 @@
-import { FailoverError } from '../core/errors.ts';
+import { FailoverError } from '../core/api/errors.ts';
 
 /** The server answered a method or subscription with an error (`Meteor.Error` on its side). */
 export class DDPError extends FailoverError {

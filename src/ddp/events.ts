@@ -1,5 +1,5 @@
-import type { FailoverError } from '../core/errors.ts';
-import type { FailoverEvents, Stats } from '../core/events.ts';
+import type { FailoverError } from '../core/api/errors.ts';
+import type { FailoverEvents, Stats } from '../core/api/events.ts';
 
 /** What DDP itself warns about, beside the link's own warnings. */
 export type DDPWarningKind =

@@ -1,4 +1,4 @@
-export { FailoverError, isFailoverError, type ErrorKind } from '../core/errors.ts';
+export { FailoverError, isFailoverError, type ErrorKind } from '../core/api/errors.ts';
 export { DDPClient } from './client.ts';
 export type { Collection, Document, Filter, Observer } from './collections.ts';
 export { DDPError } from './errors.ts';

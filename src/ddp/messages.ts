@@ -1,4 +1,5 @@
-import { FailoverError, show } from '../core/errors.ts';
+import { FailoverError } from '../core/api/errors.ts';
+import { formatValue } from '../shared/format-value.ts';
 import { DDPError } from './errors.ts';
 import { revive } from './ejson.ts';
 
@@ -62,7 +63,7 @@ export function parseMessage(data: unknown): ServerMessage {
     check(text, 'length', text.length < MAX_LENGTH);
     return read(object(JSON.parse(text), 'frame'));
   } catch (cause) {
-    return { msg: 'malformed', error: malformed(`${(cause as Error).message}: ${show(data)}`, cause) };
+    return { msg: 'malformed', error: malformed(`${(cause as Error).message}: ${formatValue(data)}`, cause) };
   }
 }
 
@@ -114,7 +115,7 @@ function read(frame: Fields): ServerMessage {
     case 'error':
       return {
         msg,
-        reason: show(frame.reason),
+        reason: formatValue(frame.reason),
         offending: Object(frame.offendingMessage) as object,
       };
     case 'pong':

@@ -1,8 +1,8 @@
-import { check, checkFields, isBoolean, isString, rule, type Rules } from '../core/check.ts';
-import type { Env } from '../core/env.ts';
-import { FailoverError, type ErrorKind } from '../core/errors.ts';
-import type { QueueOptions } from '../core/options.ts';
-import { frameBytes } from '../core/replay.ts';
+import { validate, validateFields, isBoolean, isString, rule, type Rules } from '../shared/validate.ts';
+import type { Env } from '../core/env/env.ts';
+import { FailoverError, type ErrorKind } from '../core/api/errors.ts';
+import type { QueueOptions } from '../core/api/options.ts';
+import { frameBytes } from '../core/api/frame.ts';
 import { toJson } from './ejson.ts';
 import { encode } from './messages.ts';
 import { isCallTimeout } from './options.ts';
@@ -163,14 +163,14 @@ export function createMethods(
   return {
     apply: (method, params, options = {}, login) =>
       new Promise((resolve, reject) => {
-        check('method', method, isString);
-        check('params', params, isArray);
+        validate('method', method, isString);
+        validate('params', params, isArray);
         const {
           retry = true,
           wait = false,
           signal,
           timeoutMs = defaultTimeoutMs,
-        } = checkFields(options, RULES);
+        } = validateFields(options, RULES);
         const { randomSeed = retry ? String(env.random()) : undefined } = options;
         const error = (kind: ErrorKind, text: string) =>
           new FailoverError(kind, `${method}: ${text}`, { cause: signal?.reason });

@@ -1,5 +1,5 @@
-import { between, isFunction, isString, rule, type Rules } from '../core/check.ts';
-import type { FailoverOptions } from '../core/options.ts';
+import { between, isFunction, isString, rule, type Rules } from '../shared/validate.ts';
+import type { FailoverOptions } from '../core/api/options.ts';
 
 export interface DDPOptions extends Omit<FailoverOptions, 'events' | 'layer'> {
   /** Of no effect: a DDPClient has no `open` and `close`. `up` and `down` tell of its connections. */

@@ -1,5 +1,5 @@
-import { check, isObject, isString } from '../core/check.ts';
-import type { Env } from '../core/env.ts';
+import { validate, isObject, isString } from '../shared/validate.ts';
+import type { Env } from '../core/env/env.ts';
 
 /** A user as Meteor's password login takes it; a text with an `@` is an email, any other a username. */
 export type UserSelector =
@@ -15,12 +15,12 @@ export async function passwordCredentials(
   user: UserSelector,
   password: string,
 ): Promise<object> {
-  check('password', password, isString);
+  validate('password', password, isString);
   return {
     user:
       typeof user === 'string'
         ? { [user.includes('@') ? 'email' : 'username']: user }
-        : check('user', user, isObject),
+        : validate('user', user, isObject),
     password: subtle ? { digest: await sha256(subtle, password), algorithm: 'sha-256' } : password,
   };
 }

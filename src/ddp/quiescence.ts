@@ -1,4 +1,4 @@
-import type { Env } from '../core/env.ts';
+import type { Env } from '../core/env/env.ts';
 
 /**
  * When may the data of a new connection be seen? It is held back until the server has answered everything that had been

@@ -1,8 +1,9 @@
-import { check, isObject } from '../core/check.ts';
-import { isolate, type Env } from '../core/env.ts';
-import { FailoverError, show } from '../core/errors.ts';
-import type { FailoverEvents, Stats, Status } from '../core/events.ts';
-import { resolveOptions, type FailoverOptions, type Leaving } from '../core/options.ts';
+import { validate, isObject } from '../shared/validate.ts';
+import { isolate, type Env } from '../core/env/env.ts';
+import { FailoverError } from '../core/api/errors.ts';
+import { formatValue } from '../shared/format-value.ts';
+import type { FailoverEvents, Stats, Status } from '../core/api/events.ts';
+import { resolveOptions, type FailoverOptions, type Leaving } from '../core/api/options.ts';
 import { createStore, type Store } from './collections.ts';
 import type { DDPError } from './errors.ts';
 import type { DDPEvents, DDPStats } from './events.ts';
@@ -70,7 +71,7 @@ export function createSession<Link extends DdpLink>(
   emit: Emit,
   dial: (options: FailoverOptions) => Link,
 ): Session<Link> {
-  const { serverNotices = true, ...own } = check('options', options, isObject);
+  const { serverNotices = true, ...own } = validate('options', options, isObject);
   const { env, queue, handshake } = resolveOptions({ ...own, serverNotices }, DDP_RULES);
   const { quiescenceTimeoutMs = 10_000, callTimeoutMs = 60_000, tokenStorage, tokenKey, ...rest } = own;
 
@@ -196,7 +197,7 @@ export function createSession<Link extends DdpLink>(
       version = wanted;
       return link.reconnect();
     }
-    const error = new FailoverError('handshake', `no common DDP version: ${show(wanted)}`);
+    const error = new FailoverError('handshake', `no common DDP version: ${formatValue(wanted)}`);
     tell(error);
     end(error);
     link.close();
@@ -255,7 +256,7 @@ export function createSession<Link extends DdpLink>(
         return tell(message.error);
       case 'unknown':
         counts.unknownMessages += 1;
-        return emit('warning', { kind: 'notice', message: `unknown message ${show(message.name)}` });
+        return emit('warning', { kind: 'notice', message: `unknown message ${formatValue(message.name)}` });
       case 'ignored':
         return;
       default:
@@ -358,7 +359,7 @@ export function createSession<Link extends DdpLink>(
     end,
     userId: () => userId,
     login: async (credentials, method) =>
-      methods.apply(method, [check('credentials', credentials, isObject)], {}, remember),
+      methods.apply(method, [validate('credentials', credentials, isObject)], {}, remember),
     async logout() {
       forget();
       // Again in the order of the server's answers: a login that was under way has brought a new token.

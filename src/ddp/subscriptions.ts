@@ -1,5 +1,5 @@
-import { check, isFunction, isString } from '../core/check.ts';
-import { FailoverError } from '../core/errors.ts';
+import { validate, isFunction, isString } from '../shared/validate.ts';
+import { FailoverError } from '../core/api/errors.ts';
 import type { DDPError } from './errors.ts';
 import { toJson } from './ejson.ts';
 import { encode } from './messages.ts';
@@ -95,7 +95,7 @@ export function createSubscriptions(wire: Wire, settled: (id: string) => void): 
 
   return {
     add(name, params) {
-      check('name', name, isString);
+      validate('name', name, isString);
       const key = params.some(isFunction) ? undefined : JSON.stringify([name, toJson(params, 'params')]);
       const entry = shared.get(key) ?? create(name, params, key);
       const holder: Holder = { active: true, resolve() {}, reject() {} };

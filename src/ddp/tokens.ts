@@ -1,4 +1,4 @@
-import { isolate, type Env } from '../core/env.ts';
+import { isolate, type Env } from '../core/env/env.ts';
 import type { DDPOptions } from './options.ts';
 
 /** The token that resumes a login on the next connection. */

@@ -1,4 +1,4 @@
-import type { FailoverError } from '../core/errors.ts';
+import type { FailoverError } from '../core/api/errors.ts';
 
 /** What subscriptions and methods know of the connection. */
 export interface Wire {

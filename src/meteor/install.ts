@@ -1,7 +1,7 @@
-import { between, oneOf, rule, type Rules } from '../core/check.ts';
-import { badOption, FailoverError } from '../core/errors.ts';
-import type { FailoverWebSocket } from '../core/failover-websocket.ts';
-import { resolveOptions, type FailoverOptions } from '../core/options.ts';
+import { between, oneOf, rule, type Rules, badOption } from '../shared/validate.ts';
+import { FailoverError } from '../core/api/errors.ts';
+import type { FailoverWebSocket } from '../core/facade/failover-websocket.ts';
+import { resolveOptions, type FailoverOptions } from '../core/api/options.ts';
 import { isKnown, type MeteorConnection, type RuntimeConfig } from './shape.ts';
 import { createStream } from './stream.ts';
 

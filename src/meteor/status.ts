@@ -1,4 +1,4 @@
-import type { Status } from '../core/events.ts';
+import type { Status } from '../core/api/events.ts';
 import type { MeteorStatus } from './shape.ts';
 
 /** A link's status in Meteor's words. While a link is suspect its app is still served. */

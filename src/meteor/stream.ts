@@ -1,8 +1,8 @@
-import { OPEN } from '../core/dom-events.ts';
-import { isolate, type Env } from '../core/env.ts';
-import { FailoverWebSocket } from '../core/failover-websocket.ts';
-import type { FailoverOptions, Leaving } from '../core/options.ts';
-import { sameStatus } from '../core/status.ts';
+import { OPEN } from '../core/facade/dom-events.ts';
+import { isolate, type Env } from '../core/env/env.ts';
+import { FailoverWebSocket } from '../core/facade/failover-websocket.ts';
+import type { FailoverOptions, Leaving } from '../core/api/options.ts';
+import { sameStatus } from '../core/rules/status.ts';
 import { overSockjs } from '../sockjs/link.ts';
 import type {
   DisconnectOptions,

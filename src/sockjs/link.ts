@@ -1,5 +1,5 @@
-import { FailoverWebSocket } from '../core/failover-websocket.ts';
-import { resolveOptions, type FailoverOptions, type UrlSource } from '../core/options.ts';
+import { FailoverWebSocket } from '../core/facade/failover-websocket.ts';
+import { resolveOptions, type FailoverOptions, type UrlSource } from '../core/api/options.ts';
 import { sockjsUrl } from './framing.ts';
 import { sockjsWebSocket } from './socket.ts';
 

@@ -1,5 +1,5 @@
-import { CLOSED, closeEvent, CLOSING, CONNECTING, messageEvent, OPEN } from '../core/dom-events.ts';
-import type { WebSocketConstructor } from '../core/env.ts';
+import { CLOSED, closeEvent, CLOSING, CONNECTING, messageEvent, OPEN } from '../core/facade/dom-events.ts';
+import type { WebSocketConstructor } from '../core/env/env.ts';
 import { messageFrame, parseFrame } from './framing.ts';
 
 /**

@@ -2,9 +2,9 @@
 import { writeFile } from 'node:fs/promises';
 import { cpus, loadavg } from 'node:os';
 import { startCluster } from '../../demo/cluster.ts';
-import { ensureDist } from '../tools/dist.ts';
+import { ensureDist } from '../../tools/dist.ts';
 import { Harness } from './harness.ts';
-import { isUsage } from '../tools/args.ts';
+import { isUsage } from '../../tools/args.ts';
 import type { Options } from './options.ts';
 import { show, type Section } from './tables.ts';
 

@@ -4,7 +4,7 @@
  */
 import { benchmark } from './benchmark.ts';
 import type { Harness } from './harness.ts';
-import { UsageError } from '../tools/args.ts';
+import { UsageError } from '../../tools/args.ts';
 import { help, isOutage, isTurnover, parseOptions, type Options } from './options.ts';
 import { failures, pacing } from './pacing.ts';
 import { idle, stalls } from './rest.ts';

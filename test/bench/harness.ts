@@ -2,8 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import type { Browser, BrowserContext, Page } from 'puppeteer-core';
 import type { Cluster, NodeId } from '../../demo/cluster.ts';
-import { launch, openPage, type BrowserName } from '../browser/browsers.ts';
-import { projectRoot } from '../tools/run.ts';
+import { launch, openPage, type BrowserName } from '../support/browser/browsers.ts';
+import { projectRoot } from '../../tools/run.ts';
 import type { Call, Traffic } from './continuity.ts';
 import type { ClientName } from './options.ts';
 import type { Recording } from './outcome.ts';

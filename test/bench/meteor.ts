@@ -1,6 +1,6 @@
 /** What a failover costs an app on Meteor's own client, as it is and with the library installed, in the same run. */
-import { ensureMeteorClient, findMeteorClient } from '../meteor/fixture.ts';
-import { loadMeteor, type Transport } from '../meteor/page.ts';
+import { ensureMeteorClient, findMeteorClient } from '../support/meteor-client/fixture.ts';
+import { loadMeteor, type Transport } from '../support/meteor-client/page.ts';
 import { benchmark } from './benchmark.ts';
 import { settle, type Harness } from './harness.ts';
 import { help, parseOptions, type MeteorClientName, type MeteorOptions } from './meteor/options.ts';

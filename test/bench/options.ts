@@ -1,7 +1,7 @@
 /** What `npm run bench` can be asked for. */
 import { parseArgs } from 'node:util';
-import type { BrowserName } from '../browser/browsers.ts';
-import { number, oneOf, UsageError } from '../tools/args.ts';
+import type { BrowserName } from '../support/browser/browsers.ts';
+import { number, oneOf, UsageError } from '../../tools/args.ts';
 
 export const help = `npm run bench -- [options]
 

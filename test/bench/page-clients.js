@@ -83,7 +83,7 @@
       };
       socket.onclose = clients['bare-ddp'];
     },
-    /** An app on Meteor's own client (test/meteor/page-app.js), whatever carries it: served when it has a document of that node. */
+    /** An app on Meteor's own client (test/support/meteor-client/page-app.js), whatever carries it: served when it has a document of that node. */
     meteor() {
       const { meteorApp, uninstall } = window;
       if (uninstall) {

@@ -2,10 +2,10 @@
 import type { Browser } from 'puppeteer-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startCluster, type Cluster, type Fault } from '../../demo/cluster.ts';
-import { ensureDist } from '../tools/dist.ts';
-import { find } from '../tools/setup.ts';
-import { browserNames, launch } from './browsers.ts';
-import { TodoPage } from './todo-page.ts';
+import { ensureDist } from '../../tools/dist.ts';
+import { find } from '../../tools/setup.ts';
+import { browserNames, launch } from '../support/browser/browsers.ts';
+import { TodoPage } from '../support/browser/todo-page.ts';
 
 const faults: readonly Fault[] = ['stop', 'kill', 'hang', 'blackhole'];
 

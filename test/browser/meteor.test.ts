@@ -2,12 +2,12 @@
 import type { Browser } from 'puppeteer-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startCluster, type Cluster } from '../../demo/cluster.ts';
-import { findMeteorClient } from '../meteor/fixture.ts';
-import { MeteorPage, transports, type Install } from '../meteor/page.ts';
-import { ensureDist } from '../tools/dist.ts';
-import { find } from '../tools/setup.ts';
-import { launch } from './browsers.ts';
-import { Tap } from './tap.ts';
+import { findMeteorClient } from '../support/meteor-client/fixture.ts';
+import { MeteorPage, transports, type Install } from '../support/meteor-client/page.ts';
+import { ensureDist } from '../../tools/dist.ts';
+import { find } from '../../tools/setup.ts';
+import { launch } from '../support/browser/browsers.ts';
+import { Tap } from '../support/browser/tap.ts';
 
 const client = await findMeteorClient();
 const missing = [

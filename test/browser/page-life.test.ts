@@ -2,11 +2,11 @@
 import type { Browser, Page } from 'puppeteer-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startCluster, type Cluster, type NodeId } from '../../demo/cluster.ts';
-import { ensureDist } from '../tools/dist.ts';
-import { find } from '../tools/setup.ts';
-import { browserNames, launch, networkHost } from './browsers.ts';
-import { Tap, type Line } from './tap.ts';
-import { TodoPage } from './todo-page.ts';
+import { ensureDist } from '../../tools/dist.ts';
+import { find } from '../../tools/setup.ts';
+import { browserNames, launch, networkHost } from '../support/browser/browsers.ts';
+import { Tap, type Line } from '../support/browser/tap.ts';
+import { TodoPage } from '../support/browser/todo-page.ts';
 
 declare global {
   interface Window {

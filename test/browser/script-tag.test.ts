@@ -4,10 +4,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startCluster, type Cluster } from '../../demo/cluster.ts';
 import type { DDPClient } from '../../src/ddp/index.ts';
 import type { FailoverWebSocket } from '../../src/index.ts';
-import { ensureDist } from '../tools/dist.ts';
-import { find } from '../tools/setup.ts';
-import { browserNames, launch, openPage } from './browsers.ts';
-import { TodoPage } from './todo-page.ts';
+import { ensureDist } from '../../tools/dist.ts';
+import { find } from '../../tools/setup.ts';
+import { browserNames, launch, openPage } from '../support/browser/browsers.ts';
+import { TodoPage } from '../support/browser/todo-page.ts';
 
 declare global {
   interface Window {

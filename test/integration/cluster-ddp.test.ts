@@ -3,7 +3,7 @@ import { startCluster, type Cluster } from '../../demo/cluster.ts';
 import { Accounts } from '../../demo/server/accounts.ts';
 import { DdpSession } from '../../demo/server/ddp.ts';
 import { Mirror, type Change, type Store } from '../../demo/server/store-api.ts';
-import { Ear, nodeUrl, until } from './cluster-tools.ts';
+import { Ear, nodeUrl, until } from '../support/cluster-tools.ts';
 
 interface Link {
   send(message: object | string): void;

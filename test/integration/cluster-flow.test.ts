@@ -6,7 +6,7 @@ import { Flow } from '../../demo/net/flow.ts';
 import { flowHash, pick } from '../../demo/net/hash.ts';
 import { HealthCheck } from '../../demo/net/health.ts';
 import { listen } from '../../demo/net/ports.ts';
-import { until } from './cluster-tools.ts';
+import { until } from '../support/cluster-tools.ts';
 
 describe('the hash', () => {
   const tuple = (sourcePort: number) => ({

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, expect, it } from 'vitest';
 import type { ClusterState } from '../../demo/cluster.ts';
 import { candidatePort, listen } from '../../demo/net/ports.ts';
-import { clusterProcesses, isGone, processInfo, until } from './cluster-tools.ts';
+import { clusterProcesses, isGone, processInfo, until } from '../support/cluster-tools.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const started: ChildProcess[] = [];

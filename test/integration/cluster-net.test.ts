@@ -11,7 +11,7 @@ import {
   reach,
   stateOf,
   until,
-} from './cluster-tools.ts';
+} from '../support/cluster-tools.ts';
 
 let cluster: Cluster;
 const ears: Ear[] = [];

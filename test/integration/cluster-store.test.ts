@@ -7,7 +7,7 @@ import { listed, Mirror, type Change, type Store, type Todo } from '../../demo/s
 import { connectRedisStore } from '../../demo/server/store-redis.ts';
 import { connectStore } from '../../demo/server/store-socket.ts';
 import { startCluster } from '../../demo/cluster.ts';
-import { Ear, nodeUrl, until } from './cluster-tools.ts';
+import { Ear, nodeUrl, until } from '../support/cluster-tools.ts';
 
 const hasRedis = (() => {
   try {

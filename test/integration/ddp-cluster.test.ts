@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { startCluster, type Cluster, type NodeId } from '../../demo/cluster.ts';
-import type { FailoverReport } from '../../src/core/report.ts';
+import type { FailoverReport } from '../../src/core/api/report.ts';
 import { DDPClient, DDPError, type DDPOptions } from '../../src/ddp/index.ts';
-import { nodeUrl, until } from './cluster-tools.ts';
+import { nodeUrl, until } from '../support/cluster-tools.ts';
 
 interface Todo {
   text: string;

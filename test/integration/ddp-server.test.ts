@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { DDPClient, type DDPOptions } from '../../src/ddp/index.ts';
-import { until } from './cluster-tools.ts';
+import { until } from '../support/cluster-tools.ts';
 
 interface Frame {
   msg: string;

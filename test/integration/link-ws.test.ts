@@ -3,11 +3,11 @@ import { createServer as createHttpServer, type Server as HttpServer } from 'nod
 import { createServer as createTcpServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { WebSocket as WS, WebSocketServer, type ServerOptions, type WebSocket as Peer } from 'ws';
-import type { FailoverEvents, Status } from '../../src/core/events.ts';
-import { FailoverError } from '../../src/core/errors.ts';
-import { FailoverWebSocket } from '../../src/core/failover-websocket.ts';
-import type { FailoverOptions, ProtocolSource, UrlSource } from '../../src/core/options.ts';
-import type { AttemptReport, FailoverReport } from '../../src/core/report.ts';
+import type { FailoverEvents, Status } from '../../src/core/api/events.ts';
+import { FailoverError } from '../../src/core/api/errors.ts';
+import { FailoverWebSocket } from '../../src/core/facade/failover-websocket.ts';
+import type { FailoverOptions, ProtocolSource, UrlSource } from '../../src/core/api/options.ts';
+import type { AttemptReport, FailoverReport } from '../../src/core/api/report.ts';
 
 // The real code against real servers on loopback, in real time. Everything waits for events, nothing for time.
 const cleanups: (() => unknown)[] = [];

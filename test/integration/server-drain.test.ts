@@ -8,8 +8,16 @@ import {
   type DrainOptions,
   type HttpServer,
 } from '../../src/server/index.ts';
-import { Ear, until } from './cluster-tools.ts';
-import { house, memoryClient, meteorServer, raw, upgrade, xhrStreaming, type House } from './server-tools.ts';
+import { Ear, until } from '../support/cluster-tools.ts';
+import {
+  house,
+  memoryClient,
+  meteorServer,
+  raw,
+  upgrade,
+  xhrStreaming,
+  type House,
+} from '../support/server-tools.ts';
 
 const houses: House[] = [];
 afterEach(() => {

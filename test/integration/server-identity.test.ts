@@ -5,8 +5,8 @@ import {
   type IdentityOptions,
   type NodeIdentity,
 } from '../../src/server/index.ts';
-import { Ear, until } from './cluster-tools.ts';
-import { house, memoryClient, meteorServer, type House } from './server-tools.ts';
+import { Ear, until } from '../support/cluster-tools.ts';
+import { house, memoryClient, meteorServer, type House } from '../support/server-tools.ts';
 
 const opened: { stop(): void }[] = [];
 afterEach(() => {

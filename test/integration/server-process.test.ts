@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { Ear, until } from './cluster-tools.ts';
-import { raw } from './server-tools.ts';
+import { Ear, until } from '../support/cluster-tools.ts';
+import { raw } from '../support/server-tools.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 let folder: string;
@@ -18,7 +18,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(root, 'node_modules/.server-test-'));
   program = join(folder, 'child.mjs');
   await build({
-    entryPoints: [join(root, 'test/integration/server-child.ts')],
+    entryPoints: [join(root, 'test/support/server-child.ts')],
     outfile: program,
     bundle: true,
     platform: 'node',

@@ -4,11 +4,11 @@ import sockjs, { type Connection } from 'sockjs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { startCluster, type Cluster, type NodeId } from '../../demo/cluster.ts';
-import { FailoverWebSocket } from '../../src/core/failover-websocket.ts';
-import type { FailoverReport } from '../../src/core/report.ts';
+import { FailoverWebSocket } from '../../src/core/facade/failover-websocket.ts';
+import type { FailoverReport } from '../../src/core/api/report.ts';
 import { DDPClient } from '../../src/ddp/index.ts';
 import { overSockjs, sockjsUrl, sockjsWebSocket } from '../../src/sockjs/index.ts';
-import { until } from './cluster-tools.ts';
+import { until } from '../support/cluster-tools.ts';
 
 /** Every address the `ws` class was asked to dial. */
 const dialled: string[] = [];

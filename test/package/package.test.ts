@@ -12,8 +12,8 @@ import commonjs from '@rollup/plugin-commonjs';
 import resolve from '@rollup/plugin-node-resolve';
 import { build as vite } from 'vite';
 import { WebSocketServer } from 'ws';
-import { ensureDist } from '../tools/dist.ts';
-import { projectRoot } from '../tools/run.ts';
+import { ensureDist } from '../../tools/dist.ts';
+import { projectRoot } from '../../tools/run.ts';
 
 const exec = promisify(execFile);
 

@@ -42,8 +42,8 @@ const seams = (patches: readonly Patch[]): Plugin => ({
       contents: `import { setTimeout, clearTimeout } from ${JSON.stringify(at('world/here.ts'))};\n${readFileSync(path, 'utf8')}`,
       loader: 'ts',
     }));
-    onResolve({ filter: /\/state\.ts$/ }, ({ importer }) =>
-      importer.endsWith('/core/link.ts') ? { path: at('counted.ts') } : undefined,
+    onResolve({ filter: /\/machine\.ts$/ }, ({ importer }) =>
+      importer.endsWith('/core/link/link.ts') ? { path: at('counted.ts') } : undefined,
     );
     onLoad({ filter: /\/src\/.*\.ts$/ }, ({ path }) => {
       let contents = readFileSync(path, 'utf8');

@@ -1,6 +1,6 @@
-import { transition as real, type LinkEvent, type State } from '../../src/core/state.ts';
+import { transition as real, type LinkEvent, type State } from '../../src/core/rules/machine.ts';
 
-export * from '../../src/core/state.ts';
+export * from '../../src/core/rules/machine.ts';
 
 /** Names of what was seen: `<state> <event>`, and kinds of failure. */
 export const seen = new Map<string, number>();

@@ -1,8 +1,8 @@
-import { FailoverError } from '../../src/core/errors.ts';
-import { failure, type FailureKind } from '../../src/core/failure.ts';
-import { POLICIES } from '../../src/core/policies.ts';
-import { newMemory, newOutage } from '../../src/core/policy.ts';
-import { transition, type Dial, type LinkEvent, type State } from '../../src/core/state.ts';
+import { FailoverError } from '../../src/core/api/errors.ts';
+import { failure, type FailureKind } from '../../src/core/api/failure.ts';
+import { POLICIES } from '../../src/core/api/reconnect-policy.ts';
+import { newMemory, newOutage } from '../../src/core/rules/pacing.ts';
+import { transition, type Dial, type LinkEvent, type State } from '../../src/core/rules/machine.ts';
 import { contextOf, NOW } from '../support/machine.ts';
 import { stateName } from './counted.ts';
 

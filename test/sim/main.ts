@@ -6,7 +6,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { asked, flag, optional, UsageError, whole } from '../tools/args.ts';
+import { asked, flag, optional, UsageError, whole } from '../../tools/args.ts';
 import { bundle } from './bundle.ts';
 import { missing } from './coverage.ts';
 import type { Plan } from './plan.ts';

@@ -1,4 +1,4 @@
-import type { PolicyName } from '../../src/core/policies.ts';
+import type { PolicyName } from '../../src/core/api/reconnect-policy.ts';
 import type { Gateway } from './world/node.ts';
 import type { EngineName } from './world/browser.ts';
 

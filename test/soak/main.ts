@@ -7,10 +7,10 @@ import { readFile } from 'node:fs/promises';
 import type { CDPSession, Page } from 'puppeteer-core';
 import { startCluster, type Cluster } from '../../demo/cluster.ts';
 import { serverCounters, serverTodos } from '../bench/server-view.ts';
-import { launch, openPage } from '../browser/browsers.ts';
-import { asked, flag, number, text, whole } from '../tools/args.ts';
-import { ensureDist } from '../tools/dist.ts';
-import { projectRoot } from '../tools/run.ts';
+import { launch, openPage } from '../support/browser/browsers.ts';
+import { asked, flag, number, text, whole } from '../../tools/args.ts';
+import { ensureDist } from '../../tools/dist.ts';
+import { projectRoot } from '../../tools/run.ts';
 import { Faults } from './faults.ts';
 import { judge, type Sample, type Verdict } from './judge.ts';
 

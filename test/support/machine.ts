@@ -1,6 +1,6 @@
-import { engineOf } from '../../src/core/engine.ts';
-import { POLICIES } from '../../src/core/policies.ts';
-import type { TransitionContext } from '../../src/core/state.ts';
+import { engineOf } from '../../src/core/env/engines.ts';
+import { POLICIES } from '../../src/core/api/reconnect-policy.ts';
+import type { TransitionContext } from '../../src/core/rules/machine.ts';
 
 /** When a machine that stands still is looked at, ms. */
 export const NOW = 10_000;

@@ -1,8 +1,9 @@
 import { vi } from 'vitest';
-import type { Env, PageEvent } from '../../src/core/env.ts';
-import { FailoverWebSocket } from '../../src/core/failover-websocket.ts';
-import type { FailoverOptions, Frame, ProtocolSource, UrlSource } from '../../src/core/options.ts';
-import type { FailoverReport } from '../../src/core/report.ts';
+import type { Env, PageEvent } from '../../src/core/env/env.ts';
+import { FailoverWebSocket } from '../../src/core/facade/failover-websocket.ts';
+import type { FailoverOptions, ProtocolSource, UrlSource } from '../../src/core/api/options.ts';
+import type { Frame } from '../../src/core/api/frame.ts';
+import type { FailoverReport } from '../../src/core/api/report.ts';
 
 /** One-way latency of the fake network, ms. */
 export const ONE_WAY = 20;

@@ -1,7 +1,7 @@
 /** What `npm run bench:meteor` can be asked for. */
 import { parseArgs } from 'node:util';
-import { transports } from '../../meteor/page.ts';
-import { number, oneOf } from '../../tools/args.ts';
+import { transports } from '../../support/meteor-client/page.ts';
+import { number, oneOf } from '../../../tools/args.ts';
 import { outageNames } from '../options.ts';
 
 export const help = `npm run bench:meteor -- [options]

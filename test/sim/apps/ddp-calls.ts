@@ -1,4 +1,4 @@
-import type { FailoverError } from '../../../src/core/errors.ts';
+import type { FailoverError } from '../../../src/core/api/errors.ts';
 import type { Work } from '../plan.ts';
 import type { SimSocket } from '../world/socket.ts';
 import type { DdpPage } from './ddp-page.ts';

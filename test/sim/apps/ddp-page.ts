@@ -1,4 +1,4 @@
-import type { FailoverWebSocket } from '../../../src/core/failover-websocket.ts';
+import type { FailoverWebSocket } from '../../../src/core/facade/failover-websocket.ts';
 import { DDPClient, type Subscription } from '../../../src/ddp/index.ts';
 import type { Work } from '../plan.ts';
 import type { SimSocket } from '../world/socket.ts';

@@ -1,4 +1,4 @@
-import type { Status } from '../../../src/core/events.ts';
+import type { Status } from '../../../src/core/api/events.ts';
 import type { Plan, Step } from '../plan.ts';
 import { LEAK_MS } from '../world/watch.ts';
 import { spreadsOf, type Page } from './page.ts';

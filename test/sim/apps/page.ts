@@ -1,8 +1,8 @@
-import type { FailoverEvents } from '../../../src/core/events.ts';
-import type { FailoverOptions } from '../../../src/core/options.ts';
-import type { FailoverWebSocket } from '../../../src/core/failover-websocket.ts';
-import { POLICIES, type ReconnectPolicy } from '../../../src/core/policies.ts';
-import type { FailoverReport } from '../../../src/core/report.ts';
+import type { FailoverEvents } from '../../../src/core/api/events.ts';
+import type { FailoverOptions } from '../../../src/core/api/options.ts';
+import type { FailoverWebSocket } from '../../../src/core/facade/failover-websocket.ts';
+import { POLICIES, type ReconnectPolicy } from '../../../src/core/api/reconnect-policy.ts';
+import type { FailoverReport } from '../../../src/core/api/report.ts';
 import type { Moment, Plan, Work } from '../plan.ts';
 import type { SimSocket } from '../world/socket.ts';
 import type { Tab } from '../world/tab.ts';

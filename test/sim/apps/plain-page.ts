@@ -1,6 +1,6 @@
-import { FailoverWebSocket } from '../../../src/core/failover-websocket.ts';
-import { FailoverError } from '../../../src/core/errors.ts';
-import type { Heartbeat } from '../../../src/core/options.ts';
+import { FailoverWebSocket } from '../../../src/core/facade/failover-websocket.ts';
+import { FailoverError } from '../../../src/core/api/errors.ts';
+import type { Heartbeat } from '../../../src/core/api/options.ts';
 import type { Work } from '../plan.ts';
 import type { SimSocket } from '../world/socket.ts';
 import type { Tab } from '../world/tab.ts';

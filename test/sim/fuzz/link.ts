@@ -1,8 +1,8 @@
 /** A live FailoverWebSocket: bad options, bad addresses and providers, ends of every kind, servers that send it elsewhere. */
 import fc from 'fast-check';
-import { FailoverWebSocket } from '../../../src/core/failover-websocket.ts';
-import type { FailoverOptions, UrlSource } from '../../../src/core/options.ts';
-import { POLICIES } from '../../../src/core/policies.ts';
+import { FailoverWebSocket } from '../../../src/core/facade/failover-websocket.ts';
+import type { FailoverOptions, UrlSource } from '../../../src/core/api/options.ts';
+import { POLICIES } from '../../../src/core/api/reconnect-policy.ts';
 import { DDPClient } from '../../../src/ddp/index.ts';
 import { overSockjs } from '../../../src/sockjs/link.ts';
 import { anything, hostile, wounded } from './inputs.ts';

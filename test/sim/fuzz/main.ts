@@ -5,7 +5,7 @@
 import { fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { asked, optional, text, UsageError, whole } from '../../tools/args.ts';
+import { asked, optional, text, UsageError, whole } from '../../../tools/args.ts';
 import { targets } from './all.ts';
 import { fuzz, type Outcome } from './targets.ts';
 

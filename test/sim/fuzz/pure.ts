@@ -1,14 +1,14 @@
 /** EJSON, SockJS's framing, notices, answers over HTTP, what tabs share: functions of one input. */
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
-import { engineOf, LEAK_MS } from '../../../src/core/engine.ts';
-import { classifyClose } from '../../../src/core/failure.ts';
-import { createLeaks } from '../../../src/core/leaks.ts';
-import { parseNotice } from '../../../src/core/notices.ts';
-import { newMemory, newOutage, nextWait } from '../../../src/core/policy.ts';
-import { POLICIES } from '../../../src/core/policies.ts';
-import { classifyStatus, retryAfter } from '../../../src/core/probe.ts';
-import { redact } from '../../../src/core/target.ts';
+import { engineOf, LEAK_MS } from '../../../src/core/env/engines.ts';
+import { classifyClose } from '../../../src/core/rules/classify.ts';
+import { createLeaks } from '../../../src/core/env/abandoned-handshakes.ts';
+import { parseNotice } from '../../../src/core/rules/notices.ts';
+import { newMemory, newOutage, nextWait } from '../../../src/core/rules/pacing.ts';
+import { POLICIES } from '../../../src/core/api/reconnect-policy.ts';
+import { classifyStatus, retryAfter } from '../../../src/core/link/probe.ts';
+import { redact } from '../../../src/core/link/endpoints.ts';
 import { EJSON, ObjectID, revive, same, toJson } from '../../../src/ddp/ejson.ts';
 import { parseFrame, sockjsUrl } from '../../../src/sockjs/framing.ts';
 import { anything, hostile, wounded } from './inputs.ts';

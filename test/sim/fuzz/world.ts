@@ -1,5 +1,5 @@
 /** The outside world of one fuzzed client: a clock of its own, sockets whose other end is played here, and a list of what went wrong. */
-import type { Env, PageEvent } from '../../../src/core/env.ts';
+import type { Env, PageEvent } from '../../../src/core/env/env.ts';
 
 interface Timer {
   readonly at: number;

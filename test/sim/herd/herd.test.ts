@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { POLICIES } from '../../../src/core/policies.ts';
+import { POLICIES } from '../../../src/core/api/reconnect-policy.ts';
 import { Agenda } from './agenda.ts';
 import { svg, tick } from './chart.ts';
 import { DEFAULTS, hintOf, stampede, type Scenario } from './herd.ts';

@@ -4,9 +4,9 @@
  *   npm run sim:herd -- [--clients N] [--scenario NAME] [--client NAME] [--seed S] [--json FILE] [--svg DIRECTORY]
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { POLICIES } from '../../../src/core/policies.ts';
+import { POLICIES } from '../../../src/core/api/reconnect-policy.ts';
 import { markdown, type Row } from '../../bench/tables.ts';
-import { asked, oneOf, optional, text, whole } from '../../tools/args.ts';
+import { asked, oneOf, optional, text, whole } from '../../../tools/args.ts';
 import { svg, type Line } from './chart.ts';
 import type { NewCrowd } from './crowd.ts';
 import { DEFAULTS, hintOf, stampede, type Outcome, type Scenario } from './herd.ts';

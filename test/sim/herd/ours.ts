@@ -1,15 +1,15 @@
-import { engineOf } from '../../../src/core/engine.ts';
-import { failure } from '../../../src/core/failure.ts';
-import { overdueAfter } from '../../../src/core/liveness.ts';
-import { canSpare, spendDial } from '../../../src/core/policy.ts';
-import type { ReconnectPolicy } from '../../../src/core/policies.ts';
+import { engineOf } from '../../../src/core/env/engines.ts';
+import { failure } from '../../../src/core/api/failure.ts';
+import { overdueAfter } from '../../../src/core/rules/liveness.ts';
+import { canSpare, spendDial } from '../../../src/core/rules/pacing.ts';
+import type { ReconnectPolicy } from '../../../src/core/api/reconnect-policy.ts';
 import {
   newMachine,
   transition,
   type LinkEvent,
   type Machine,
   type TransitionContext,
-} from '../../../src/core/state.ts';
+} from '../../../src/core/rules/machine.ts';
 import type { Failed, NewCrowd } from './crowd.ts';
 
 /**

@@ -1,4 +1,4 @@
-import { POLICIES, policyLimits, type ReconnectPolicy } from '../../../src/core/policies.ts';
+import { POLICIES, policyLimits, type ReconnectPolicy } from '../../../src/core/api/reconnect-policy.ts';
 import type { Random } from '../../support/random.ts';
 
 /** No sample would see the ends of a range by chance: each is taken so often. */

@@ -3,12 +3,12 @@
  * there, and the space is finite. What a state remembers is brought to one representative of all that behave alike (`canonical`);
  * that they do is not believed but checked (see explore.ts).
  */
-import { LEAK_MS, engineOf } from '../../../src/core/engine.ts';
-import { FailoverError } from '../../../src/core/errors.ts';
-import { failure, type FailureKind } from '../../../src/core/failure.ts';
-import { POLICIES, type ReconnectPolicy } from '../../../src/core/policies.ts';
-import type { Memory, Outage } from '../../../src/core/policy.ts';
-import type { ProbeVerdict } from '../../../src/core/report.ts';
+import { LEAK_MS, engineOf } from '../../../src/core/env/engines.ts';
+import { FailoverError } from '../../../src/core/api/errors.ts';
+import { failure, type FailureKind } from '../../../src/core/api/failure.ts';
+import { POLICIES, type ReconnectPolicy } from '../../../src/core/api/reconnect-policy.ts';
+import type { Memory, Outage } from '../../../src/core/rules/pacing.ts';
+import type { ProbeVerdict } from '../../../src/core/api/report.ts';
 import type {
   Dial,
   LinkEvent,
@@ -16,7 +16,7 @@ import type {
   State,
   TransitionContext,
   transition,
-} from '../../../src/core/state.ts';
+} from '../../../src/core/rules/machine.ts';
 
 export type Transition = typeof transition;
 

@@ -3,8 +3,8 @@
  * happen, whose effects must fit what the shell holds, and those that cannot, which must change nothing. The space is that of
  * `canonical` machines, and finite; that a machine and its representative behave alike is checked for every sixteenth.
  */
-import type { Effect, LinkEvent, Machine, TransitionContext } from '../../../src/core/state.ts';
-import { newMachine } from '../../../src/core/state.ts';
+import type { Effect, LinkEvent, Machine, TransitionContext } from '../../../src/core/rules/machine.ts';
+import { newMachine } from '../../../src/core/rules/machine.ts';
 import { canonical, EVENTS, keyOf, later, type Transition, type World } from './domain.ts';
 import { disagreement, newShell, perform, possible, type Shell } from './shell.ts';
 

@@ -1,6 +1,6 @@
 /** Explores all worlds of the machine, to the end unless a depth is given. */
-import { transition } from '../../../src/core/state.ts';
-import { asked, optional, whole } from '../../tools/args.ts';
+import { transition } from '../../../src/core/rules/machine.ts';
+import { asked, optional, whole } from '../../../tools/args.ts';
 import { SHAPES, worldOf } from './domain.ts';
 import { explore } from './explore.ts';
 

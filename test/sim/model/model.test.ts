@@ -4,8 +4,8 @@
  * (no dead end, nothing impossible has an effect, the same twice, inputs untouched). `tsx test/sim/model/main.ts` goes to the end.
  */
 import { describe, expect, test } from 'vitest';
-import { transition } from '../../../src/core/state.ts';
-import type { Effect, LinkEvent, Machine, TransitionContext } from '../../../src/core/state.ts';
+import { transition } from '../../../src/core/rules/machine.ts';
+import type { Effect, LinkEvent, Machine, TransitionContext } from '../../../src/core/rules/machine.ts';
 import { SHAPES, worldOf, type Transition } from './domain.ts';
 import { explore } from './explore.ts';
 

@@ -2,7 +2,7 @@
  * What the shell (link.ts) holds while it runs the machine's effects, as far as the machine must not lose sight of it: a timer, a
  * dial, a current connection, a story that is to be told. Each effect that does not fit is a violation.
  */
-import type { Effect, LinkEvent, State } from '../../../src/core/state.ts';
+import type { Effect, LinkEvent, State } from '../../../src/core/rules/machine.ts';
 
 export interface Shell {
   /** The pacing timer is running; before `start` that is what is waited for. */

@@ -16,13 +16,13 @@ export const PLANTED: Readonly<Record<string, readonly Patch[]>> = {
   ],
   'frames of the connection before still reach the app after a handover': [
     {
-      file: 'core/link.ts',
+      file: 'core/link/link.ts',
       find: '    current.detach();\n    current = undefined;\n  }\n\n  function',
       replace:
         '    const gone = current;\n    env.setTimeout(() => gone.detach(), 500);\n    current = undefined;\n  }\n\n  function',
     },
     {
-      file: 'core/link.ts',
+      file: 'core/link/link.ts',
       find: '    if (connection === current) {\n      // As in WebSocket',
       replace:
         '    if (connection === current || connection.openedAt! < (current?.openedAt ?? 0)) {\n      // As in WebSocket',
@@ -30,7 +30,7 @@ export const PLANTED: Readonly<Record<string, readonly Patch[]>> = {
   ],
   'hedges are not taken from the budget': [
     {
-      file: 'core/state.ts',
+      file: 'core/rules/machine.ts',
       find: 'memory: standby ? machine.memory : spendDial(policy, machine.memory, now),',
       replace:
         "memory: standby || state.name === 'suspect' ? machine.memory : spendDial(policy, machine.memory, now),",
@@ -38,7 +38,7 @@ export const PLANTED: Readonly<Record<string, readonly Patch[]>> = {
   ],
   'a timer is left after close': [
     {
-      file: 'core/link.ts',
+      file: 'core/link/link.ts',
       find: '  function dispose(): void {\n    heart.stop();',
       replace: '  function dispose(): void {',
     },
@@ -52,21 +52,21 @@ export const PLANTED: Readonly<Record<string, readonly Patch[]>> = {
   ],
   'a lone user waits as long as a crowd': [
     {
-      file: 'core/policy.ts',
+      file: 'core/rules/pacing.ts',
       find: '? Math.max(announcedSpreadMs, policy.spreadMs)',
       replace: '? Math.max(announcedSpreadMs, policy.capMs)',
     },
   ],
   'what is sent while the connection is suspect goes out': [
     {
-      file: 'core/link.ts',
+      file: 'core/link/link.ts',
       find: "(machine.state.name === 'online' || machine.state.name === 'draining')",
       replace: "machine.state.name !== 'seeking'",
     },
   ],
   'the registry is replayed in reverse': [
     {
-      file: 'core/failover-websocket.ts',
+      file: 'core/facade/failover-websocket.ts',
       find: 'for (const key of this.subscriptions.keys()) {\n        this.#unsent',
       replace: 'for (const key of [...this.subscriptions.keys()].reverse()) {\n        this.#unsent',
     },

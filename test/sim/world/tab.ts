@@ -1,4 +1,4 @@
-import type { Env, PageEvent } from '../../../src/core/env.ts';
+import type { Env, PageEvent } from '../../../src/core/env/env.ts';
 import { USER_AGENTS, type Browser } from './browser.ts';
 import type { Task } from './clock.ts';
 import { here } from './here.ts';

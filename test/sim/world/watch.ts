@@ -1,4 +1,4 @@
-import type { ReconnectPolicy } from '../../../src/core/policies.ts';
+import type { ReconnectPolicy } from '../../../src/core/api/reconnect-policy.ts';
 import type { SimSocket } from './socket.ts';
 import type { Tab } from './tab.ts';
 

@@ -1,0 +1,359 @@
+import EventEmitter from 'eventemitter3';
+import { emitTo } from './emit.ts';
+import { isolate } from '../env/env.ts';
+import { FailoverError } from '../api/errors.ts';
+import { formatValue } from '../../shared/format-value.ts';
+import type { FailoverEvents, Stats, Status } from '../api/events.ts';
+import {
+  CLOSED,
+  closeEvent,
+  CLOSING,
+  CONNECTING,
+  messageEvent,
+  OPEN,
+  type CloseDetail,
+} from './dom-events.ts';
+import { createLink, type Link } from '../link/link.ts';
+import {
+  resolveOptions,
+  type FailoverOptions,
+  type LogLevel,
+  type ProtocolSource,
+  type UrlSource,
+} from '../api/options.ts';
+import { frameBytes, toFrame, type Frame } from '../api/frame.ts';
+import { ReplayRegistry } from './replay-registry.ts';
+import { createQueue, type SendQueue } from './send-queue.ts';
+import type { Socket } from '../link/socket.ts';
+import { sameStatus, statusOf } from '../rules/status.ts';
+import { createTarget, syntaxError, type Target } from '../link/endpoints.ts';
+
+interface DomEvents {
+  open: Event;
+  message: MessageEvent;
+  error: Event;
+  close: CloseEvent;
+}
+type DomHandler<E> = ((this: FailoverWebSocket, event: E) => unknown) | null;
+type Listener<E extends keyof FailoverEvents> = (...args: FailoverEvents[E]) => void;
+
+/**
+ * A drop-in for `WebSocket` that stays served: it notices that its node has gone, dials until another answers, replays
+ * `subscriptions` and sends what waited.
+ *
+ * It differs from `WebSocket` in this: `open` is dispatched for every new connection, `close` only when it will not dial
+ * again; `readyState` is CONNECTING or OPEN until then; `send` never throws because there is no connection just now, it
+ * queues. SDK events beside the DOM ones: `on('status' | 'down' | 'up' | 'failover' | …)`.
+ *
+ * @example
+ * const ws = new FailoverWebSocket('wss://example.org/ws', undefined, { policy: 'fast', heartbeat: { message: 'ping' } });
+ * ws.subscriptions.set('news', JSON.stringify({ subscribe: 'news' }));
+ * ws.onmessage = (event) => render(event.data);
+ * ws.on('failover', (report) => console.log(`moved in ${report.downMs} ms`));
+ */
+export class FailoverWebSocket extends EventTarget {
+  static readonly CONNECTING = CONNECTING;
+  static readonly OPEN = OPEN;
+  static readonly CLOSING = CLOSING;
+  static readonly CLOSED = CLOSED;
+  readonly CONNECTING = CONNECTING;
+  readonly OPEN = OPEN;
+  readonly CLOSING = CLOSING;
+  readonly CLOSED = CLOSED;
+
+  /** As WebSocket's; `null` when unset. */
+  declare onopen: DomHandler<Event>;
+  declare onmessage: DomHandler<MessageEvent>;
+  declare onerror: DomHandler<Event>;
+  declare onclose: DomHandler<CloseEvent>;
+
+  /** Frames to send on every new connection, in order, before anything that waited. */
+  readonly subscriptions: ReplayRegistry;
+
+  readonly #link: Link;
+  readonly #queue: SendQueue;
+  readonly #target: Target;
+  readonly #emitter = new EventEmitter<FailoverEvents>();
+  readonly #options: ReturnType<typeof resolveOptions>;
+  #binaryType: BinaryType = 'blob';
+  /** The socket dialled last. */
+  #dialled: Socket | undefined;
+  #status: Status;
+  /** The status that listeners know. */
+  #told: Status;
+  /** `open` has been or is being dispatched for the current connection. */
+  #opened = false;
+  /** `open` is being dispatched: what its listeners send goes out before what waited. */
+  #greeting = false;
+  /** Keys set while the link was suspect: not sent yet if the old connection answers after all. */
+  readonly #unsent = new Set<unknown>();
+  #replayed = 0;
+  #done = false;
+
+  /**
+   * @param url one address, several (the next is taken after a failure), or a provider asked before every dial. Relative and
+   *   http(s) URLs are taken as `WebSocket` takes them. `{attempt}` is replaced by a token that is new for every dial.
+   * @throws SyntaxError (DOMException) for a bad URL or subprotocol, RangeError for a bad option
+   */
+  constructor(url: UrlSource, protocols?: ProtocolSource, options?: FailoverOptions) {
+    super();
+    this.#options = resolveOptions(options);
+    const { env, queue } = this.#options;
+    if (!env.WebSocket) {
+      throw new FailoverError('unsupported', 'env.WebSocket: none');
+    }
+    this.#target = createTarget(url, protocols, env);
+    this.#queue = createQueue(queue, (messages, bytes) => this.#emit('overflow', { messages, bytes }));
+    this.subscriptions = new ReplayRegistry((key) => {
+      if (this.#direct) this.#sendEntry(key);
+      // Noted even if it is sent: a replacement may have been told of it as it was before.
+      if (!this.#direct || this.#link.handingOver()) this.#unsent.add(key);
+    });
+    this.#link = createLink(this.#options, this.#target, {
+      dialled: (socket) => (this.#dialled = socket).setBinaryType(this.#binaryType),
+      replay: ({ send }) => {
+        this.#unsent.clear();
+        for (const key of this.subscriptions.keys()) this.#sendEntry(key, send);
+      },
+      adopted: (handover) => this.#adopted(handover),
+      frame: (event) => this.dispatchEvent(messageEvent(event)),
+      released: () => {
+        this.#sendUnsent();
+        this.#flush();
+      },
+      lost: (end) => {
+        this.#opened = false;
+        if (this.#perConnection) this.#dispatchClose(end);
+      },
+      closed: (end) => this.#closed(end),
+      changed: () => this.#changed(),
+      emit: (event, ...args) => this.#emit(event, ...args),
+      replayed: async () => this.#options.layer?.replayed() ?? this.#replayed,
+    });
+    this.#status = this.#told = statusOf(this.#link.state(), undefined, undefined, env.timeOrigin);
+    this.#link.start();
+  }
+
+  /** The address of the current or last dial. */
+  get url(): string {
+    return this.#target.lastUrl;
+  }
+
+  /** OPEN or CONNECTING as long as it goes on by itself. */
+  get readyState(): number {
+    if (this.#done) return CLOSED;
+    const { name } = this.#link.state();
+    if (name === 'closed' || name === 'failed') return CLOSING;
+    return this.#opened ? OPEN : CONNECTING;
+  }
+
+  get protocol(): string {
+    return this.#native?.protocol ?? '';
+  }
+
+  get extensions(): string {
+    return this.#native?.extensions ?? '';
+  }
+
+  /** Bytes waiting in our queue and in the engine's. */
+  get bufferedAmount(): number {
+    return this.#queue.bytes + (this.#native?.bufferedAmount ?? 0);
+  }
+
+  get binaryType(): BinaryType {
+    return this.#binaryType;
+  }
+
+  set binaryType(type: BinaryType) {
+    if (type !== 'blob' && type !== 'arraybuffer') return; // as WebSocket: an unknown value is ignored
+    this.#binaryType = type;
+    this.#link.current()?.socket.setBinaryType(type);
+    this.#dialled?.setBinaryType(type);
+  }
+
+  get status(): Status {
+    const { state, current, standby } = this.#link;
+    const status = statusOf(state(), current()?.node, standby(), this.#options.env.timeOrigin);
+    return sameStatus(status, this.#status) ? this.#status : (this.#status = status);
+  }
+
+  stats(): Stats {
+    return { ...this.#link.stats(), queuedMessages: this.#queue.messages, queuedBytes: this.#queue.bytes };
+  }
+
+  /**
+   * Sends a frame, or queues it while there is no usable connection.
+   * @throws FailoverError `overflow` if the queue is full. After `close()` the frame is discarded, as `WebSocket` does.
+   */
+  send(frame: Frame): void {
+    const data = toFrame(frame);
+    if (this.readyState >= CLOSING) return;
+    if (this.#direct) this.#link.send(data);
+    else this.#queue.push(data);
+  }
+
+  /**
+   * Ends the link for good. `close` is dispatched once, when the peer has answered or after 1 s.
+   * @throws InvalidAccessError (DOMException) for a code other than 1000 or 3000–4999, SyntaxError for a reason over 123 bytes
+   */
+  close(code = 1000, reason = ''): void {
+    if (code !== 1000 && !(code >= 3000 && code <= 4999)) {
+      throw new DOMException(
+        `close: code ${formatValue(code)}, expected 1000 or 3000 to 4999`,
+        'InvalidAccessError',
+      );
+    }
+    const text = String(reason);
+    if (frameBytes(text) > 123) throw syntaxError('close: reason > 123 bytes');
+    if (this.readyState >= CLOSING) return;
+    this.#link.close(code, text);
+  }
+
+  /** Dials at once, cutting any wait short. An open connection stays in use until the new one is up. */
+  reconnect(): void {
+    this.#link.reconnect();
+  }
+
+  /** Subscribes to an SDK event. A listener that throws harms no other. */
+  on<E extends keyof FailoverEvents>(event: E, listener: Listener<E>): this {
+    this.#emitter.on(event, listener);
+    return this;
+  }
+
+  once<E extends keyof FailoverEvents>(event: E, listener: Listener<E>): this {
+    this.#emitter.once(event, listener);
+    return this;
+  }
+
+  off<E extends keyof FailoverEvents>(event: E, listener: Listener<E>): this {
+    this.#emitter.off(event, listener);
+    return this;
+  }
+
+  /** Typed as WebSocket's; the rest is EventTarget's own. */
+  declare addEventListener: {
+    <E extends keyof DomEvents>(
+      type: E,
+      listener: ((this: FailoverWebSocket, event: DomEvents[E]) => unknown) | null,
+      options?: boolean | AddEventListenerOptions,
+    ): void;
+    (
+      type: string,
+      listener: EventListenerOrEventListenerObject | null,
+      options?: boolean | AddEventListenerOptions,
+    ): void;
+  };
+
+  get #perConnection(): boolean {
+    return this.#options.events !== 'link';
+  }
+
+  get #native(): WebSocket | undefined {
+    return this.#link.current()?.socket.native();
+  }
+
+  /** May a frame go straight to the socket, with none waiting that must go before it? */
+  get #direct(): boolean {
+    return this.#link.usable() && this.#opened && (this.#greeting || !this.#queue.messages);
+  }
+
+  #adopted(handover: boolean): number {
+    // Whatever is sent or set from here on waits for its turn.
+    this.#opened = false;
+    if (handover && this.#perConnection) this.#dispatchClose({ code: 1000, reason: '', wasClean: true });
+    this.#replayed = this.subscriptions.size;
+    if (!this.#link.current()?.replayed) {
+      for (const key of this.subscriptions.keys()) {
+        this.#unsent.delete(key);
+        this.#sendEntry(key);
+      }
+    }
+    // Set meanwhile, by an entry or a listener.
+    this.#sendUnsent();
+    if (!this.#link.usable()) return 0;
+    this.#opened = true;
+    this.#greeting = true;
+    this.dispatchEvent(new Event('open'));
+    this.#greeting = false;
+    return this.#flush();
+  }
+
+  #flush(): number {
+    return this.#queue.flush((frame) => {
+      if (!this.#link.usable()) return false;
+      this.#link.send(frame);
+      return true;
+    });
+  }
+
+  #sendUnsent(): void {
+    for (const key of this.#unsent) this.#sendEntry(key);
+    // A replacement that was told of the rest already has yet to hear of these.
+    if (!this.#link.handingOver()) this.#unsent.clear();
+  }
+
+  #sendEntry(key: unknown, send = this.#link.send): void {
+    const entry = this.subscriptions.get(key);
+    // Deleted, or the connection closed, by an entry or listener before it.
+    if (entry === undefined || !this.#link.usable()) return;
+    const frame = typeof entry === 'function' ? this.#link.guard('subscriptions', entry) : entry;
+    if (frame !== undefined) send(frame);
+  }
+
+  #closed(end: CloseDetail): void {
+    const discarded = this.#queue.clear();
+    if (discarded) {
+      const message = `${discarded} waiting frames`;
+      this.#emit('warning', { kind: 'queue-discarded', message, detail: discarded });
+    }
+    this.#done = true;
+    this.#opened = false;
+    this.#dispatchClose(end);
+  }
+
+  #dispatchClose(end: CloseDetail): void {
+    if (!end.wasClean) this.dispatchEvent(new Event('error'));
+    this.dispatchEvent(closeEvent(end));
+  }
+
+  #changed(): void {
+    const { status } = this;
+    if (status === this.#told) return;
+    this.#told = status;
+    this.#emit('status', status);
+  }
+
+  #emit<E extends keyof FailoverEvents>(event: E, ...args: FailoverEvents[E]): void {
+    const { env, log } = this.#options;
+    isolate(env, () => log?.(LEVELS[event] ?? 'info', event, args[0]));
+    emitTo(this.#emitter as unknown as EventEmitter, env, event, args);
+  }
+}
+
+// `onopen` and its like, as WebSocket has them: one replaceable listener each, called in the order it was first set.
+for (const type of ['open', 'message', 'error', 'close']) {
+  const handlers = new WeakMap<FailoverWebSocket, DomHandler<Event>>();
+  Object.defineProperty(FailoverWebSocket.prototype, `on${type}`, {
+    configurable: true,
+    enumerable: true,
+    get(this: FailoverWebSocket) {
+      return handlers.get(this) ?? null;
+    },
+    set(this: FailoverWebSocket, handler: DomHandler<Event>) {
+      if (!handlers.has(this)) this.addEventListener(type, (event) => handlers.get(this)?.call(this, event));
+      handlers.set(this, typeof handler === 'function' ? handler : null);
+    },
+  });
+}
+
+/** Of the log; the rest is `info`. */
+const LEVELS: Partial<Record<keyof FailoverEvents, LogLevel>> = {
+  status: 'debug',
+  attempt: 'debug',
+  probe: 'debug',
+  suspect: 'warn',
+  down: 'warn',
+  warning: 'warn',
+  overflow: 'error',
+  giveup: 'error',
+};

@@ -1,0 +1,176 @@
+import type { Env } from '../env/env.ts';
+import { formatValue } from '../../shared/format-value.ts';
+import type { DialContext, ProtocolSource, UrlSource } from '../api/options.ts';
+
+export interface Where {
+  readonly url: string;
+  /** Host and port of `url`: what engines and balancers tell addresses apart by. */
+  readonly host: string;
+  readonly protocols: string | string[] | undefined;
+  /** The address as the app gave it, before `{attempt}` was filled in. */
+  readonly given: string;
+}
+
+/** Where to dial: asks the providers, fills `{attempt}`, takes of a list the address whose last failure is oldest. */
+export interface Target {
+  /** Every dial has a path of its own. */
+  readonly freshPath: boolean;
+  /** A loopback address needs no network, whatever the browser says about being offline. */
+  readonly loopback: boolean;
+  /** Host of the next dial, as far as it is known. */
+  readonly host: string;
+  /** The URL of the last dial; '' before the first one of a provider. */
+  readonly lastUrl: string;
+  /** The next dial's address; at once unless a provider is to be asked. Rejects if a provider throws or answers nonsense. */
+  ask(context: DialContext): Where | Promise<Where>;
+  /** Of the list asked last the best address on another host than this one's, to be dialled beside it. */
+  askOther(where: Where): Where | undefined;
+  /** Takes this address for the next dial only, whatever list and provider say, if its origin is one of these. */
+  prefer(url: string, origins: readonly string[]): void;
+  /** This address failed: of a list the others come first, until that is a minute ago. */
+  failed(where: Where | undefined): void;
+  /** This address serves: its failure is forgotten. */
+  opened(where: Where): void;
+}
+
+/** A balancer or an operator has acted by then; after that the order of the list is the preference again. */
+const FORGET_MS = 60_000;
+
+/** @throws SyntaxError (DOMException) as `new WebSocket` does, where the address is known already */
+export function createTarget(
+  urlSource: UrlSource,
+  protocolSource: ProtocolSource | undefined,
+  env: Env,
+): Target {
+  // Copies: what the app does to its own lists later must not reach a dial.
+  const urls =
+    typeof urlSource === 'function'
+      ? urlSource
+      : listOf(urlSource).map((url) => (url instanceof URL ? url.href : url));
+  const protocols = Array.isArray(protocolSource) ? [...protocolSource] : protocolSource;
+  /** The addresses to choose from, as they were filled in when asked for last. */
+  let list: readonly Where[] = [];
+  let last: Where | undefined;
+  let preferred: string | undefined;
+  /** When an address failed last, in that order. */
+  const failures = new Map<string, number>();
+
+  const fill = (url: string | URL, wanted?: string | string[]): Where => {
+    const given = String(url);
+    // 8 characters of base 36: unlikely to repeat within an engine's memory. A URL object has its braces escaped.
+    const token = () => env.random().toString(36).slice(2, 10).padEnd(8, '0');
+    const { href, host } = parseUrl(given.replace(/(\{|%7B)attempt(\}|%7D)/g, token), url, env.baseUrl);
+    return { url: href, host, protocols: wanted, given };
+  };
+  const best = (of: readonly Where[]): Where | undefined => {
+    for (const [given, at] of failures) if (env.now() - at >= FORGET_MS) failures.delete(given);
+    const order = [...failures.keys()];
+    return [...of].sort((a, b) => order.indexOf(a.given) - order.indexOf(b.given))[0];
+  };
+  const pick = (given: string | URL | readonly string[], wanted: string | string[] | undefined): Where => {
+    checkProtocols(wanted);
+    const choice = listOf(given).map((url) => fill(url, wanted));
+    if (given === preferred) preferred = undefined;
+    else list = choice;
+    return (last = best(choice)!);
+  };
+  if (typeof urls !== 'function') pick(urls, typeof protocols === 'function' ? undefined : protocols);
+  else if (typeof protocols !== 'function') checkProtocols(protocols);
+
+  return {
+    get freshPath() {
+      // Firefox keys its penalty by path, so the query does not count.
+      return /^[^?]*(\{|%7B)attempt(\}|%7D)/.test(last?.given ?? '');
+    },
+    get loopback() {
+      return /^((.*\.)?localhost|127\.[\d.]+|\[::1\])(:\d+)?$/.test(last?.host ?? '');
+    },
+    get host() {
+      return (best(list) ?? last)?.host ?? '';
+    },
+    get lastUrl() {
+      return last?.url ?? '';
+    },
+    ask(context) {
+      const source = preferred ?? urls;
+      if (typeof source !== 'function' && typeof protocols !== 'function') return pick(source, protocols);
+      // Not called from within the dial: a provider may reconnect or close.
+      return Promise.resolve().then(async () =>
+        pick(
+          typeof source === 'function' ? await source(context) : source,
+          typeof protocols === 'function' ? await protocols(context) : protocols,
+        ),
+      );
+    },
+    askOther({ host, protocols }) {
+      const other = best(
+        list.map(({ given }) => fill(given, protocols)).filter((where) => where.host !== host),
+      );
+      last = other ?? last;
+      return other;
+    },
+    prefer(url, origins) {
+      try {
+        const where = fill(url);
+        if (origins.includes(new URL(where.url).origin)) preferred = where.given;
+      } catch {
+        // from the wire: not worth an error
+      }
+    },
+    failed(where) {
+      if (!where) return;
+      failures.delete(where.given);
+      failures.set(where.given, env.now());
+      // Providers may answer a new address each time.
+      if (failures.size > 100) failures.clear();
+    },
+    opened(where) {
+      last = where;
+      preferred = undefined;
+      failures.delete(where.given);
+    },
+  };
+}
+
+function listOf(urls: string | URL | readonly string[]): readonly (string | URL)[] {
+  const list = [urls].flat() as readonly (string | URL)[];
+  if (!list.length) throw syntaxError('url: an empty list');
+  return list;
+}
+
+function parseUrl(text: string, given: unknown, base: string | undefined): URL {
+  try {
+    const at = new URL(text, base);
+    at.protocol = at.protocol.replace('http', 'ws');
+    if ((typeof given === 'string' || given instanceof URL) && /^wss?:$/.test(at.protocol) && !at.hash)
+      return at;
+  } catch {
+    // as bad as one of the wrong scheme
+  }
+  // A warning may carry it further: without userinfo and query.
+  throw syntaxError(`url: ${formatValue(given).replace(/\/\/.*@|\?.*/g, '…')} is no WebSocket URL`);
+}
+
+/** RFC 6455 4.1: tokens of RFC 2616, each once. */
+function checkProtocols(protocols: unknown): void {
+  const list: unknown[] = protocols === undefined ? [] : [protocols].flat();
+  list.forEach((protocol, i) => {
+    if (
+      typeof protocol !== 'string' ||
+      !/^[!#$%&'*+\-.^_`|~\w]+$/.test(protocol) ||
+      list.indexOf(protocol) < i
+    ) {
+      throw syntaxError(`protocols: ${formatValue(protocol)} is no subprotocol or twice`);
+    }
+  });
+}
+
+export const syntaxError = (message: string): DOMException => new DOMException(message, 'SyntaxError');
+
+/** A URL fit for logs and reports: without userinfo, query and fragment. */
+export function redact(url: string | undefined): string {
+  if (!url) return '';
+  const at = new URL(url);
+  at.username = at.password = at.search = at.hash = '';
+  return at.href;
+}

@@ -1,0 +1,110 @@
+import type { Env } from '../env/env.ts';
+import type { ResolvedOptions } from '../api/options.ts';
+import { redact } from './endpoints.ts';
+import type { ProbeReport, ProbeVerdict } from '../api/report.ts';
+
+/** What the status of an HTTP answer says about the way to the app (FACTS: nginx, HAProxy, kamal-proxy, CDNs). */
+export function classifyStatus(status: number, hasRetryAfter: boolean): ProbeVerdict {
+  const is = (digits: RegExp) => digits.test(String(status));
+  if (status === 429 || (status === 503 && hasRetryAfter)) return 'overloaded';
+  if (is(/40[13]/)) return 'unauthorized';
+  if (status === 404) return 'not-found';
+  // 52x: CDNs that cannot reach or understand the origin.
+  if (is(/50[234]|52./)) return 'gateway';
+  if (is(/2..|400|426/)) return 'healthy';
+  return is(/3../) ? 'redirected' : 'unknown';
+}
+
+/** Where to look, in words for people. */
+const ADVICE: Readonly<Record<ProbeVerdict, string>> = {
+  gateway: 'gateway without app',
+  overloaded: 'come back later',
+  unauthorized: 'log in again?',
+  'not-found': 'wrong path or host',
+  healthy: 'is Upgrade stripped?',
+  redirected: 'log in again?',
+  unreachable: 'refused, reset, DNS or TLS',
+  offline: 'no network',
+  unknown: 'no evidence',
+};
+
+/** No page should stay dark for longer on the word of a connection that is not its own. */
+const MAX_RETRY_AFTER_MS = 600_000;
+
+/**
+ * A same-origin request that the browser itself refuses (Content-Security-Policy, a blocker) fails sooner than any network:
+ * within 7 ms in Chromium 156 and 1 ms in Firefox 153, where a refusal on loopback takes from 3 and 6 ms.
+ */
+const REFUSED_BY_BROWSER_MS = 10;
+
+/** Retry-After (RFC 9110 10.2.3) in ms: seconds, or a date. NaN if there is none that makes sense. */
+export function retryAfter(headers: Headers, unixNow: number): number {
+  const wanted = headers.get('retry-after') ?? '';
+  const ms = /^\d+$/.test(wanted)
+    ? Number(wanted) * 1_000
+    : // Engines parse more than HTTP dates, "soon 5" for one.
+      Date.parse(/^\w+, \d.* GMT$/.test(wanted) ? wanted : '') - unixNow;
+  return Math.min(Math.max(ms, 0), MAX_RETRY_AFTER_MS);
+}
+
+/** The WebSocket URL over http(s), without the query, which may carry a token. */
+export function probeUrl(url: string): string {
+  return redact(url).replace(/^ws/, 'http');
+}
+
+/**
+ * Asks over HTTP why dials fail. It speaks of another connection than theirs, so its answer is evidence and never ends a
+ * link. Resolves undefined where the options or the environment do not allow to ask, or when it is aborted; never rejects.
+ */
+export async function probe(
+  url: string,
+  options: Exclude<ResolvedOptions['probe'], false>,
+  env: Env,
+  signal: AbortSignal,
+): Promise<ProbeReport | undefined> {
+  const href = options.url ?? probeUrl(url);
+  if (!env.fetch || !URL.canParse(href, env.baseUrl)) return undefined;
+  const at = new URL(href, env.baseUrl);
+  const page = env.baseUrl && new URL(env.baseUrl).origin;
+  const sameOrigin = page === at.origin;
+  if (!sameOrigin && !options.crossOrigin) return undefined;
+  const controller = new AbortController();
+  const abort = () => controller.abort();
+  const timer = env.setTimeout(abort, options.timeoutMs);
+  signal.addEventListener('abort', abort);
+  const start = env.now();
+  const shown = redact(at.href);
+  const report = (verdict: ProbeVerdict, status?: number, retryAfterMs = NaN): ProbeReport => ({
+    url: shown,
+    startedAt: env.timeOrigin + start,
+    durationMs: env.now() - start,
+    verdict,
+    advice: ADVICE[verdict],
+    ...(status && { status }),
+    ...(verdict === 'overloaded' && retryAfterMs >= 0 && { retryAfterMs }),
+  });
+  try {
+    const answer = await env.fetch(at.href, {
+      cache: 'no-store',
+      redirect: 'manual',
+      credentials: sameOrigin ? 'same-origin' : 'omit',
+      signal: controller.signal,
+    });
+    // The body is of no interest; leaving it unread would keep the connection busy.
+    void answer.body?.cancel().catch(() => {});
+    if (answer.type === 'opaqueredirect') return report('redirected');
+    // No redirect was followed: another address is a page that a service worker keeps for when the network fails.
+    if (answer.url && redact(answer.url) !== shown) return report('unknown');
+    const after = retryAfter(answer.headers, env.timeOrigin + env.now());
+    return report(classifyStatus(answer.status, after >= 0), answer.status, after);
+  } catch {
+    if (signal.aborted) return undefined;
+    if (!env.page.online()) return report('offline');
+    // At its deadline nothing had answered. Sooner, another origin may have answered without CORS headers, which looks the same.
+    const failed =
+      controller.signal.aborted || !page || (sameOrigin && env.now() - start >= REFUSED_BY_BROWSER_MS);
+    return report(failed ? 'unreachable' : 'unknown');
+  } finally {
+    env.clearTimeout(timer);
+  }
+}

@@ -1,0 +1,110 @@
+import ReconnectingWebSocket from 'reconnecting-websocket';
+import type { Env } from '../env/env.ts';
+import type { Frame } from '../api/frame.ts';
+
+/**
+ * The only door to reconnecting-websocket (RWS). It dials; everything it would decide by itself (pacing, retrying, queueing,
+ * timing out) is switched off and decided by us. One RWS per dial, never reused, because several of its faults are in reuse:
+ * a rejecting URL provider or a `close()` during a dial leave it dead for ever. It is parked before it is needed: its URL
+ * promise stays pending until our own timer resolves it, so its own start-up timer (1 s in a hidden Firefox tab) has long
+ * fired. Its `WebSocket` option is our door to the native socket, whose events and close codes we see unfiltered.
+ */
+
+/** Larger than any deadline of ours, and the largest delay that a timer takes (2³¹ − 1); Infinity would fire at once. */
+const NEVER_MS = 0x7fffffff;
+
+export interface SocketHandlers {
+  open(): void;
+  message(event: MessageEvent): void;
+  /** Once, and never after `detach`. `thrown`: the WebSocket constructor itself refused. */
+  end(code: number, reason: string, wasClean: boolean, thrown?: unknown): void;
+}
+
+/** A native socket under way or open. */
+export interface Socket {
+  /** Undefined in the moment before the native socket is constructed. */
+  native(): WebSocket | undefined;
+  setBinaryType(type: BinaryType): void;
+  send(frame: Frame): void;
+  /** Asks for an orderly end; `end` will follow. */
+  close(code?: number, reason?: string): void;
+  /** No event of it will be seen any more, and it is closed: one that hangs raises `close` up to 90 s later. */
+  detach(): void;
+}
+
+export interface Dialler {
+  dial(url: string, protocols: string | string[] | undefined, handlers: SocketHandlers): Socket;
+  dispose(): void;
+}
+
+type Go = Dialler['dial'] & { readonly rws: ReconnectingWebSocket };
+
+/** Dials native sockets through parked RWS instances. */
+export function createDialler(env: Env): Dialler {
+  let spare = park(env);
+  return {
+    dial(url, protocols, handlers) {
+      const socket = spare(url, protocols, handlers);
+      spare = park(env);
+      return socket;
+    },
+    dispose: () => spare.rws.close(),
+  };
+}
+
+function park(env: Env): Go {
+  const Native = env.WebSocket!;
+  let resolveUrl!: (url: string) => void;
+  let wanted: string | string[] | undefined;
+  let handlers: SocketHandlers | undefined;
+  let native: WebSocket | undefined;
+  const url = new Promise<string>((resolve) => (resolveUrl = resolve));
+
+  const end: SocketHandlers['end'] = (...how) => {
+    const last = handlers;
+    handlers = undefined;
+    last?.end(...how);
+  };
+  // Called with `new` by RWS; what it returns is what RWS drives.
+  function Seam(at: string): unknown {
+    try {
+      native = (wanted === undefined ? new Native(at) : new Native(at, wanted)) as WebSocket;
+    } catch (thrown) {
+      queueMicrotask(() => end(1006, '', false, thrown));
+      return INERT;
+    }
+    native.addEventListener('open', () => handlers?.open());
+    native.addEventListener('message', (event) => handlers?.message(event));
+    native.addEventListener('close', (event) => end(event.code, event.reason, event.wasClean));
+    // `error` says nothing that `close` does not; unheard it would be an uncaught exception in `ws`.
+    native.addEventListener('error', () => {});
+    return native;
+  }
+  const rws = new ReconnectingWebSocket(() => url, undefined, {
+    WebSocket: Object.assign(Seam, { CLOSING: 2 }),
+    maxRetries: 0,
+    maxEnqueuedMessages: 0,
+    minUptime: 0,
+    connectionTimeout: NEVER_MS,
+  });
+  const go: Dialler['dial'] = (at, protocols, wire) => {
+    wanted = protocols;
+    handlers = wire;
+    resolveUrl(at);
+    return {
+      native: () => native,
+      // Through RWS, which would otherwise set its own again when the socket opens.
+      setBinaryType: (type) => void (rws.binaryType = type),
+      send: (frame) => native?.send(frame),
+      close: (code, reason) => rws.close(code, reason),
+      detach() {
+        handlers = undefined;
+        rws.close();
+      },
+    };
+  };
+  return Object.assign(go, { rws });
+}
+
+/** Stands in for a socket that could not be constructed, so that RWS neither throws nor waits. */
+const INERT = { readyState: 3, addEventListener() {}, removeEventListener() {}, close() {} };

@@ -1,0 +1,215 @@
+import { ENGINE_MEMORY_MS, LEAK_MS, type Engine } from '../env/engines.ts';
+import { type Failure, type FailureKind } from '../api/failure.ts';
+import { failedFast } from './classify.ts';
+import { observeRtt, type Rtt } from './liveness.ts';
+import type { ReconnectPolicy } from '../api/reconnect-policy.ts';
+import type { ProbeVerdict } from '../api/report.ts';
+
+/** What is known of the outage under way; gone when a replacement is proven. */
+export interface Outage {
+  /** When it was noticed, on the env's clock. */
+  readonly since: number;
+  /** Why; undefined for a link that was never up. */
+  readonly cause: Failure | undefined;
+  /** Dials sent so far. */
+  readonly attempts: number;
+  /** Where among them the fast lane began: at 0, or anew when the network or the page came back. */
+  readonly laneFrom: number;
+  /** Dials that failed fast: somebody answers for the address. */
+  readonly fastFailures: number;
+  /** Dials that were still hanging at their deadline. */
+  readonly timeouts: number;
+  /** How the last dial failed. */
+  readonly last?: Failure;
+  /** Spread the server asked for, when it announced that it goes away or ahead of time, ms. */
+  readonly announcedSpreadMs: number;
+  /** What the last probe said, and how long its server asks to stay away, ms. */
+  readonly evidence?: Evidence | undefined;
+}
+
+/** It speaks of another connection than the dials': it changes pace and patience, and ends nothing. */
+export interface Evidence {
+  readonly verdict: ProbeVerdict;
+  readonly retryAfterMs?: number;
+}
+
+export const newOutage = (since: number, cause: Failure | undefined, announcedSpreadMs = 0): Outage => ({
+  since,
+  cause,
+  attempts: 0,
+  laneFrom: 0,
+  fastFailures: 0,
+  timeouts: 0,
+  announcedSpreadMs,
+});
+
+/** What outlasts an outage: what connecting has cost here, what the engine remembers, what may still be dialled. */
+export interface Memory {
+  /** From dial to open. */
+  readonly connect: Rtt | undefined;
+  /** The quickest of late; every later dial lets it fade by a quarter. */
+  readonly quickestMs: number;
+  readonly failedAt: readonly number[];
+  readonly openedAt: readonly number[];
+  readonly failuresInRow: number;
+  /** Token bucket: `tokens` as of `at`. */
+  readonly tokens: number;
+  readonly at: number;
+}
+
+export const newMemory = (policy: ReconnectPolicy, now: number): Memory => ({
+  connect: undefined,
+  quickestMs: Infinity,
+  failedAt: [],
+  openedAt: [],
+  failuresInRow: 0,
+  tokens: burst(policy),
+  at: now,
+});
+
+/** The bucket holds three fast lanes: a second failover right after the first is as fast, and one of 10⁵ needs twenty dials. */
+const burst = (policy: ReconnectPolicy): number => 3 * policy.fastAttempts;
+
+const tokensAt = (policy: ReconnectPolicy, memory: Memory, now: number): number =>
+  Math.min(burst(policy), memory.tokens + ((now - memory.at) * policy.dialsPerMinute) / 60_000);
+
+const recent = (times: readonly number[], now: number): number[] =>
+  times.filter((at) => now - at < ENGINE_MEMORY_MS);
+
+/** Takes one dial from the budget. Only the app's own `reconnect()` dials without one, and leaves no debt. */
+export const spendDial = (policy: ReconnectPolicy, memory: Memory, now: number): Memory => ({
+  ...memory,
+  tokens: Math.max(0, tokensAt(policy, memory, now) - 1),
+  at: now,
+});
+
+/** Learns from a dial that opened after `tookMs`. */
+export const learnOpen = (memory: Memory, tookMs: number, now: number): Memory => ({
+  ...memory,
+  connect: observeRtt(memory.connect, tookMs),
+  quickestMs: Math.min(tookMs, memory.quickestMs * 1.25),
+  openedAt: [...recent(memory.openedAt, now), now],
+  failuresInRow: 0,
+});
+
+/** Learns from a dial that failed, or (in Firefox) from an open socket that ended uncleanly. */
+export const learnFailure = (memory: Memory, now: number): Memory => ({
+  ...memory,
+  failedAt: [...recent(memory.failedAt, now), now],
+  failuresInRow: memory.failuresInRow + 1,
+});
+
+export interface PaceContext {
+  readonly now: number;
+  /** Uniform in [0, 1). */
+  readonly random: number;
+  readonly engine: Engine;
+  readonly freshPath: boolean;
+  /** When handshakes to this host were abandoned whose connections may still stand, by any tab. */
+  readonly leaks: readonly number[];
+  /** Of the heartbeat. */
+  readonly rtt: Rtt | undefined;
+}
+
+/** Failures after which dialling at once cannot help. */
+const UNHURRIED: (FailureKind | ProbeVerdict | undefined)[] = ['overloaded', 'unauthorized', 'provider'];
+
+/**
+ * After two failures or one deadline it is time to ask why. That every other node behind the balancer is a gateway without an
+ * app changes nothing, and holds for four dials; what slows them down is asked again before each.
+ */
+export const puzzling = ({ attempts, last, evidence }: Outage): boolean =>
+  attempts % 4 === 2 || last?.kind === 'timeout' || UNHURRIED.includes(evidence?.verdict);
+
+/** How long to wait before the next dial of this outage, ms. 0 is at once. */
+export function nextWait(
+  policy: ReconnectPolicy,
+  outage: Outage,
+  memory: Memory,
+  context: PaceContext,
+): number {
+  const { attempts, cause, last, announcedSpreadMs, evidence } = outage;
+  // Who was told to spread is no crowd any more, and a refusal costs the survivors nothing: the lane takes the whole burst.
+  const lane = attempts - outage.laneFrom - (announcedSpreadMs ? burst(policy) : policy.fastAttempts);
+  const slow = UNHURRIED.includes((last ?? cause)?.kind) || UNHURRIED.includes(evidence?.verdict);
+  const first = !attempts && cause;
+  const wait =
+    context.random *
+    (slow || lane >= 0
+      ? // Cap first, then jitter: the other way round every client of a crowd waits exactly the same.
+        Math.min(policy.capMs, policy.baseMs * 2 ** Math.max(lane, 0))
+      : // A link that was never up has no crowd to spread from; a lone client is never held back by more than 20 ms.
+        first
+        ? Math.max(announcedSpreadMs, policy.spreadMs)
+        : // A crowd that hung together in a queue is not to come back together.
+          outage.fastFailures && last?.kind === 'timeout'
+          ? policy.baseMs
+          : 0);
+  const { now, engine, leaks } = context;
+  const missing = 1 - tokensAt(policy, memory, now);
+  const full = leaks.length >= engine.maxAbandons ? leaks[0]! + LEAK_MS - now : 0;
+  // A server's Retry-After bounds the pace, but not beyond the cap: the probe may have asked the dead node, not the survivor.
+  const asked = Math.min(evidence?.retryAfterMs ?? 0, policy.capMs);
+  return Math.max(wait, (missing * 60_000) / policy.dialsPerMinute, full, asked);
+}
+
+/** Are there more than so many dials left, for something less urgent than an outage? */
+export const canSpare = (policy: ReconnectPolicy, memory: Memory, now: number, reserve: number): boolean =>
+  tokensAt(policy, memory, now) > reserve;
+
+/** So many deadlines of one outage stay short: a balancer with one dead half needs 7 dials in 1 of 100 outages. */
+const FLAT_DEADLINES = 6;
+
+/** Before anything is learned a handshake gets so many times the floor: about four round trips on a slow mobile link. */
+const UNKNOWN_FACTOR = 5;
+
+/**
+ * No patience grows beyond this: three times the queue of 100 000 clients on a survivor that takes 5 000 a second. More would drain
+ * larger crowds, and keep a client for longer at a node that hangs.
+ */
+export const PATIENCE_MS = 60_000;
+
+/**
+ * How long the next handshake is given, ms. A deadline shorter than an overloaded survivor's accept time makes an outage
+ * permanent, so: when other dials of this outage failed fast, a hang is probably the survivor queueing, and we are patient.
+ * When nothing failed fast, or a probe found the app healthy beside a hang, it is probably a black hole: a few flat short
+ * deadlines. Then, and while we are patient from the first on, they double: whatever a crowd waits for, it gets there.
+ *
+ * Short is what connecting has cost here: twice the estimate of it and four times its variance. The first dial of a page
+ * is mostly slow because the page is busy, so what the heartbeat knows of the round trip makes it shorter: a handshake over
+ * TLS takes three of them and some, but never less than twice the quickest there was. A crowd that was told to spread keeps
+ * the survivors just busy: there the least hitch is a queue, and a quarter of the spread is no loss beside the rest of it.
+ */
+export function nextDeadline(
+  policy: ReconnectPolicy,
+  outage: Outage,
+  memory: Memory,
+  context: PaceContext,
+): number {
+  const { deadlineFloorMs: floor, deadlineCapMs: cap } = policy;
+  const { engine, freshPath, now, rtt } = context;
+  const { timeouts } = outage;
+  const added = engine.addedDelayMs({
+    failures: recent(memory.failedAt, now).length,
+    opens: recent(memory.openedAt, now).length,
+    failuresInRow: memory.failuresInRow,
+    freshPath,
+  });
+  const queueing = outage.fastFailures && !(timeouts && outage.evidence?.verdict === 'healthy');
+  const known = memory.connect;
+  const quick = rtt ? Math.max(2 * memory.quickestMs, 4 * (rtt.smoothed + 2 * rtt.variance)) : cap;
+  const short = known
+    ? Math.max(Math.min(2 * known.smoothed + 4 * known.variance, quick), floor, outage.announcedSpreadMs / 4)
+    : UNKNOWN_FACTOR * floor;
+  const growth = 2 ** Math.max(timeouts - (queueing ? 0 : FLAT_DEADLINES - 1), 0);
+  return Math.min((queueing ? 2 * cap : short) * growth, PATIENCE_MS) + added;
+}
+
+/** The outage after one more failed dial. */
+export const countFailure = (outage: Outage, failure: Failure): Outage => ({
+  ...outage,
+  last: failure,
+  fastFailures: outage.fastFailures + +failedFast(failure.kind),
+  // A handshake that hung was a wait already: the lane begins anew.
+  ...(failure.kind === 'timeout' && { timeouts: outage.timeouts + 1, laneFrom: outage.attempts }),
+});

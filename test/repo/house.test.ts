@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest';
+import { findings } from './house.ts';
+
+// Each reads TypeScript's own declarations of a whole browser.
+const timeout = 30_000;
+
+describe('the house', () => {
+  it('keeps its import direction and its one door to the outside world', { timeout }, () => {
+    expect(findings()).toEqual([]);
+  });
+
+  it('would notice a breach', { timeout }, () => {
+    const house = {
+      'src/core/link/up.ts': `import '../../ddp/client.ts'; import RWS from 'reconnecting-websocket'; export { RWS };`,
+      'src/core/api/a.ts': `import type { B } from './b.ts'; export type A = B;`,
+      'src/core/api/b.ts': `export type B = import('./a.ts').A;`,
+      'src/core/api/c.ts': `import '../link/up.ts';`,
+      'src/core/rules/r.ts': `import type { Env } from '../env/env.ts'; export type E = Env;`,
+      'src/core/env/env.ts': `export type Env = object;`,
+      'src/core/env/browser.ts': `export const now = () => Date.now() + performance.now();`,
+      'src/core/link/socket.ts': `import RWS from 'reconnecting-websocket'; export { RWS };`,
+      'src/core/link/world.ts': `
+        setTimeout(() => {}, Math.random());
+        new WebSocket('ws://x');
+        export const times = [Date.now(), new Date(), new Date(5), Math.max(1, 2)];
+        export const parts = { fetch, page: window.top, t: globalThis.setTimeout };
+        // setTimeout and document in a comment, and types of the world, are fine
+        export type W = typeof WebSocket | Document;
+        export const own = (document: { title: string }, env: { setTimeout(): void }) => {
+          env.setTimeout();
+          return document.title;
+        };
+      `,
+      'src/shared/s.ts': `import '../core/env/env.ts';`,
+      'src/ddp/client.ts': `import EJSON from 'ejson'; export { EJSON };`,
+      'src/attic/x.ts': `export {};`,
+      'src/server/s.ts': `import '../ddp/client.ts'; document.title = '';`,
+    };
+    expect(findings(house).map((line) => line.replace(/ is the outside.*/, ''))).toEqual([
+      'src/core/link/up.ts: core/link may not import ddp',
+      'src/core/link/up.ts: only src/core/link/socket.ts may import reconnecting-websocket',
+      'src/core/api/c.ts: core/api may not import core/link',
+      'src/core/rules/r.ts: core/rules is pure and may not name Env',
+      'src/core/link/world.ts:2: setTimeout',
+      'src/core/link/world.ts:2: Math.random',
+      'src/core/link/world.ts:3: WebSocket',
+      'src/core/link/world.ts:4: the current time',
+      'src/core/link/world.ts:4: the current time',
+      'src/core/link/world.ts:5: fetch',
+      'src/core/link/world.ts:5: window',
+      'src/core/link/world.ts:5: globalThis',
+      'src/shared/s.ts: shared may not import core/env',
+      'src/ddp/client.ts: only src/ddp/ejson.ts may import ejson',
+      'src/attic/x.ts: the house has no room attic',
+      'src/server/s.ts: server may not import ddp',
+      'cycle: src/core/api/a.ts → src/core/api/b.ts → src/core/api/a.ts',
+    ]);
+  });
+});

@@ -1,0 +1,54 @@
+import { describe, expect, test } from 'vitest';
+import { type FailureKind } from '../../../../src/core/api/failure.ts';
+import { classifyClose, failedFast } from '../../../../src/core/rules/classify.ts';
+
+describe('the end of a socket', () => {
+  test.each<[code: number, kind: FailureKind]>([
+    [1000, 'closed'],
+    [1001, 'drain'],
+    [1002, 'closed'],
+    [1003, 'closed'],
+    [1005, 'closed'],
+    [1006, 'lost'],
+    [1007, 'closed'],
+    [1008, 'closed'],
+    [1009, 'closed'],
+    [1010, 'closed'],
+    [1011, 'lost'],
+    [1012, 'drain'],
+    [1013, 'overloaded'],
+    [1014, 'lost'],
+    [1015, 'lost'],
+    [3000, 'closed'],
+    [4001, 'closed'],
+    [4999, 'closed'],
+  ])('open, code %i: %s', (code, kind) => {
+    expect(classifyClose('open', code, 'why')).toEqual({ kind, code, reason: 'why' });
+  });
+
+  test.each([1000, 1001, 1006, 1012, 1013, 1015, 4001])(
+    'before it was open, code %i says nothing: refused',
+    (code) => {
+      expect(classifyClose('dialling', code, '')).toEqual({ kind: 'refused', code, reason: '' });
+    },
+  );
+});
+
+test('failing fast means that somebody answered', () => {
+  const every: Record<FailureKind, boolean> = {
+    refused: true,
+    overloaded: true,
+    timeout: false,
+    handshake: false,
+    provider: false,
+    lost: false,
+    closed: false,
+    drain: false,
+    unauthorized: false,
+    silent: false,
+    suspended: false,
+    manual: false,
+  };
+  const answers = Object.keys(every).map((kind) => [kind, failedFast(kind as FailureKind)]);
+  expect(Object.fromEntries(answers)).toEqual(every);
+});

@@ -1,0 +1,30 @@
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+export const projectRoot = fileURLToPath(new URL('..', import.meta.url));
+
+/** True where this file is the program, not an import of another one. */
+export const isMain = (moduleUrl: string): boolean => process.argv[1] === fileURLToPath(moduleUrl);
+
+export interface RunOptions {
+  readonly env?: NodeJS.ProcessEnv;
+  /** Where its standard output goes. Standard error leaves the caller's own free, which a program may be reading. @default 'stderr' */
+  readonly stdout?: 'stdout' | 'stderr';
+}
+
+/** Runs a command in the project's root with its output shown; resolves with its exit code, 128 if a signal ended it. */
+export function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<number> {
+  const { env = {}, stdout = 'stderr' } = options;
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, {
+      cwd: projectRoot,
+      stdio: ['ignore', process[stdout], process.stderr],
+      env: { ...process.env, ...env },
+    });
+    child.on('error', reject);
+    child.on('exit', (code) => resolve(code ?? 128));
+  });
+}
+
+/** A package's command, without the second that `npx` takes. */
+export const bin = (name: string): string => `${projectRoot}node_modules/.bin/${name}`;
