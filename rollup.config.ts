@@ -24,13 +24,13 @@ const input = {
   server: 'src/server/index.ts',
 };
 
-/** All entries share one core, so that a class is the same whichever entry it is imported from. */
+/** All pages' entries share one core, so that a class is the same whichever entry it is imported from. */
 const shared = (format: 'es' | 'cjs', extension: string): OutputOptions => ({
   dir: 'dist',
   format,
   entryFileNames: `[name]${extension}`,
   chunkFileNames: `[name]${extension}`,
-  manualChunks: (id) => (/\/src\/(core|shared)\//.test(id) ? 'core' : undefined),
+  manualChunks: (id) => /\/src\/(core|shared)\//.exec(id)?.[1],
   minifyInternalExports: false,
   sourcemap: !extension.startsWith('.d'),
   // The dependencies are CommonJS to Node and ES modules to some bundlers: their default export is found in either form.

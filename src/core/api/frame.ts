@@ -10,11 +10,15 @@ export const toFrame = (frame: unknown): Frame =>
     ? frame
     : String(frame);
 
-const utf8 = new TextEncoder();
+/** Made at its first use: an import has no effect, and jsdom knows no TextEncoder. */
+let utf8: TextEncoder | undefined;
 
+/** Size of a frame on the wire, in bytes. */
 export function frameBytes(frame: Frame): number {
-  if (typeof frame === 'string') return utf8.encode(frame).length;
-  return frame instanceof Blob ? frame.size : frame.byteLength;
+  if (frame instanceof Blob) return frame.size;
+  if (typeof frame !== 'string') return frame.byteLength;
+  if (typeof TextEncoder === 'undefined') return new Blob([frame]).size;
+  return (utf8 ??= new TextEncoder()).encode(frame).length;
 }
 
 /** `WebSocket.send` copies at once; a frame that waits must not change under the queue either. */
