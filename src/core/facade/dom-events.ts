@@ -1,3 +1,5 @@
+import type { CloseDetails } from '../rules/classify.ts';
+
 /** The DOM events of a link, also where the environment lacks a class (Node 20 has no CloseEvent). */
 
 /** The states of a WebSocket. */
@@ -6,13 +8,7 @@ export const OPEN = 1;
 export const CLOSING = 2;
 export const CLOSED = 3;
 
-export interface CloseDetail {
-  readonly code: number;
-  readonly reason: string;
-  readonly wasClean: boolean;
-}
-
-export const closeEvent = (detail: CloseDetail): Event =>
+export const closeEvent = (detail: CloseDetails): Event =>
   typeof CloseEvent === 'function'
     ? new CloseEvent('close', detail)
     : Object.assign(new Event('close'), detail);

@@ -4,16 +4,8 @@ import { isolate } from '../env/env.ts';
 import { FailoverError } from '../api/errors.ts';
 import { formatValue } from '../../shared/format-value.ts';
 import type { FailoverEvents, Stats, Status } from '../api/events.ts';
-import {
-  CLOSED,
-  closeEvent,
-  CLOSING,
-  CONNECTING,
-  messageEvent,
-  OPEN,
-  type CloseDetail,
-} from './dom-events.ts';
-import { createLink, type Link } from '../link/link.ts';
+import { CLOSED, closeEvent, CLOSING, CONNECTING, messageEvent, OPEN } from './dom-events.ts';
+import { Link } from '../link/link.ts';
 import {
   resolveOptions,
   type FailoverOptions,
@@ -23,10 +15,11 @@ import {
 } from '../api/options.ts';
 import { frameBytes, toFrame, type Frame } from '../api/frame.ts';
 import { ReplayRegistry } from './replay-registry.ts';
-import { createQueue, type SendQueue } from './send-queue.ts';
+import { createSendQueue, type SendQueue } from './send-queue.ts';
 import type { Socket } from '../link/socket.ts';
+import type { CloseDetails } from '../rules/classify.ts';
 import { sameStatus, statusOf } from '../rules/status.ts';
-import { createTarget, syntaxError, type Target } from '../link/endpoints.ts';
+import { createEndpoints, syntaxError, type Endpoints } from '../link/endpoints.ts';
 
 interface DomEvents {
   open: Event;
@@ -72,7 +65,7 @@ export class FailoverWebSocket extends EventTarget {
 
   readonly #link: Link;
   readonly #queue: SendQueue;
-  readonly #target: Target;
+  readonly #endpoints: Endpoints;
   readonly #emitter = new EventEmitter<FailoverEvents>();
   readonly #options: ReturnType<typeof resolveOptions>;
   #binaryType: BinaryType = 'blob';
@@ -80,13 +73,13 @@ export class FailoverWebSocket extends EventTarget {
   #dialled: Socket | undefined;
   #status: Status;
   /** The status that listeners know. */
-  #told: Status;
+  #lastEmitted: Status;
   /** `open` has been or is being dispatched for the current connection. */
   #opened = false;
   /** `open` is being dispatched: what its listeners send goes out before what waited. */
-  #greeting = false;
+  #dispatchingOpen = false;
   /** Keys set while the link was suspect: not sent yet if the old connection answers after all. */
-  readonly #unsent = new Set<unknown>();
+  readonly #pendingKeys = new Set<unknown>();
   #replayed = 0;
   #done = false;
 
@@ -102,23 +95,23 @@ export class FailoverWebSocket extends EventTarget {
     if (!env.WebSocket) {
       throw new FailoverError('unsupported', 'env.WebSocket: none');
     }
-    this.#target = createTarget(url, protocols, env);
-    this.#queue = createQueue(queue, (messages, bytes) => this.#emit('overflow', { messages, bytes }));
+    this.#endpoints = createEndpoints(url, protocols, env);
+    this.#queue = createSendQueue(queue, (messages, bytes) => this.#emit('overflow', { messages, bytes }));
     this.subscriptions = new ReplayRegistry((key) => {
-      if (this.#direct) this.#sendEntry(key);
+      if (this.#canSendNow) this.#sendEntry(key);
       // Noted even if it is sent: a replacement may have been told of it as it was before.
-      if (!this.#direct || this.#link.handingOver()) this.#unsent.add(key);
+      if (!this.#canSendNow || this.#link.isHandingOver) this.#pendingKeys.add(key);
     });
-    this.#link = createLink(this.#options, this.#target, {
+    this.#link = new Link(this.#options, this.#endpoints, {
       dialled: (socket) => (this.#dialled = socket).setBinaryType(this.#binaryType),
       replay: ({ send }) => {
-        this.#unsent.clear();
+        this.#pendingKeys.clear();
         for (const key of this.subscriptions.keys()) this.#sendEntry(key, send);
       },
       adopted: (handover) => this.#adopted(handover),
       frame: (event) => this.dispatchEvent(messageEvent(event)),
       released: () => {
-        this.#sendUnsent();
+        this.#sendPendingKeys();
         this.#flush();
       },
       lost: (end) => {
@@ -130,19 +123,19 @@ export class FailoverWebSocket extends EventTarget {
       emit: (event, ...args) => this.#emit(event, ...args),
       replayed: async () => this.#options.layer?.replayed() ?? this.#replayed,
     });
-    this.#status = this.#told = statusOf(this.#link.state(), undefined, undefined, env.timeOrigin);
+    this.#status = this.#lastEmitted = statusOf(this.#link.state, undefined, undefined, env.timeOrigin);
     this.#link.start();
   }
 
   /** The address of the current or last dial. */
   get url(): string {
-    return this.#target.lastUrl;
+    return this.#endpoints.lastUrl;
   }
 
   /** OPEN or CONNECTING as long as it goes on by itself. */
   get readyState(): number {
     if (this.#done) return CLOSED;
-    const { name } = this.#link.state();
+    const { name } = this.#link.state;
     if (name === 'closed' || name === 'failed') return CLOSING;
     return this.#opened ? OPEN : CONNECTING;
   }
@@ -167,18 +160,18 @@ export class FailoverWebSocket extends EventTarget {
   set binaryType(type: BinaryType) {
     if (type !== 'blob' && type !== 'arraybuffer') return; // as WebSocket: an unknown value is ignored
     this.#binaryType = type;
-    this.#link.current()?.socket.setBinaryType(type);
+    this.#link.current?.socket.setBinaryType(type);
     this.#dialled?.setBinaryType(type);
   }
 
   get status(): Status {
-    const { state, current, standby } = this.#link;
-    const status = statusOf(state(), current()?.node, standby(), this.#options.env.timeOrigin);
+    const { state, current, standbyNode } = this.#link;
+    const status = statusOf(state, current?.node, standbyNode, this.#options.env.timeOrigin);
     return sameStatus(status, this.#status) ? this.#status : (this.#status = status);
   }
 
   stats(): Stats {
-    return { ...this.#link.stats(), queuedMessages: this.#queue.messages, queuedBytes: this.#queue.bytes };
+    return { ...this.#link.stats, queuedMessages: this.#queue.messages, queuedBytes: this.#queue.bytes };
   }
 
   /**
@@ -188,7 +181,7 @@ export class FailoverWebSocket extends EventTarget {
   send(frame: Frame): void {
     const data = toFrame(frame);
     if (this.readyState >= CLOSING) return;
-    if (this.#direct) this.#link.send(data);
+    if (this.#canSendNow) this.#link.send(data);
     else this.#queue.push(data);
   }
 
@@ -249,12 +242,12 @@ export class FailoverWebSocket extends EventTarget {
   }
 
   get #native(): WebSocket | undefined {
-    return this.#link.current()?.socket.native();
+    return this.#link.current?.socket.native();
   }
 
   /** May a frame go straight to the socket, with none waiting that must go before it? */
-  get #direct(): boolean {
-    return this.#link.usable() && this.#opened && (this.#greeting || !this.#queue.messages);
+  get #canSendNow(): boolean {
+    return this.#link.isUsable && this.#opened && (this.#dispatchingOpen || !this.#queue.messages);
   }
 
   #adopted(handover: boolean): number {
@@ -262,45 +255,45 @@ export class FailoverWebSocket extends EventTarget {
     this.#opened = false;
     if (handover && this.#perConnection) this.#dispatchClose({ code: 1000, reason: '', wasClean: true });
     this.#replayed = this.subscriptions.size;
-    if (!this.#link.current()?.replayed) {
+    if (!this.#link.current?.replayed) {
       for (const key of this.subscriptions.keys()) {
-        this.#unsent.delete(key);
+        this.#pendingKeys.delete(key);
         this.#sendEntry(key);
       }
     }
     // Set meanwhile, by an entry or a listener.
-    this.#sendUnsent();
-    if (!this.#link.usable()) return 0;
+    this.#sendPendingKeys();
+    if (!this.#link.isUsable) return 0;
     this.#opened = true;
-    this.#greeting = true;
+    this.#dispatchingOpen = true;
     this.dispatchEvent(new Event('open'));
-    this.#greeting = false;
+    this.#dispatchingOpen = false;
     return this.#flush();
   }
 
   #flush(): number {
     return this.#queue.flush((frame) => {
-      if (!this.#link.usable()) return false;
+      if (!this.#link.isUsable) return false;
       this.#link.send(frame);
       return true;
     });
   }
 
-  #sendUnsent(): void {
-    for (const key of this.#unsent) this.#sendEntry(key);
+  #sendPendingKeys(): void {
+    for (const key of this.#pendingKeys) this.#sendEntry(key);
     // A replacement that was told of the rest already has yet to hear of these.
-    if (!this.#link.handingOver()) this.#unsent.clear();
+    if (!this.#link.isHandingOver) this.#pendingKeys.clear();
   }
 
-  #sendEntry(key: unknown, send = this.#link.send): void {
+  #sendEntry(key: unknown, send = (frame: Frame) => this.#link.send(frame)): void {
     const entry = this.subscriptions.get(key);
     // Deleted, or the connection closed, by an entry or listener before it.
-    if (entry === undefined || !this.#link.usable()) return;
+    if (entry === undefined || !this.#link.isUsable) return;
     const frame = typeof entry === 'function' ? this.#link.guard('subscriptions', entry) : entry;
     if (frame !== undefined) send(frame);
   }
 
-  #closed(end: CloseDetail): void {
+  #closed(end: CloseDetails): void {
     const discarded = this.#queue.clear();
     if (discarded) {
       const message = `${discarded} waiting frames`;
@@ -311,15 +304,15 @@ export class FailoverWebSocket extends EventTarget {
     this.#dispatchClose(end);
   }
 
-  #dispatchClose(end: CloseDetail): void {
+  #dispatchClose(end: CloseDetails): void {
     if (!end.wasClean) this.dispatchEvent(new Event('error'));
     this.dispatchEvent(closeEvent(end));
   }
 
   #changed(): void {
     const { status } = this;
-    if (status === this.#told) return;
-    this.#told = status;
+    if (status === this.#lastEmitted) return;
+    this.#lastEmitted = status;
     this.#emit('status', status);
   }
 

@@ -15,7 +15,7 @@ export interface SendQueue {
 }
 
 /** @param overflowed is told what did not fit */
-export function createQueue(
+export function createSendQueue(
   { maxBytes, maxMessages, overflow }: QueueOptions,
   overflowed: (messages: number, bytes: number) => void,
 ): SendQueue {

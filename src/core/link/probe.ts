@@ -1,6 +1,8 @@
 import type { Env } from '../env/env.ts';
 import type { ResolvedOptions } from '../api/options.ts';
-import { redact } from './endpoints.ts';
+import type { Driver } from './driver.ts';
+import { redactUrl, type Endpoints } from './endpoints.ts';
+import type { Recorder } from './recorder.ts';
 import type { ProbeReport, ProbeVerdict } from '../api/report.ts';
 
 /** What the status of an HTTP answer says about the way to the app (FACTS: nginx, HAProxy, kamal-proxy, CDNs). */
@@ -49,7 +51,7 @@ export function retryAfter(headers: Headers, unixNow: number): number {
 
 /** The WebSocket URL over http(s), without the query, which may carry a token. */
 export function probeUrl(url: string): string {
-  return redact(url).replace(/^ws/, 'http');
+  return redactUrl(url).replace(/^ws/, 'http');
 }
 
 /**
@@ -73,7 +75,7 @@ export async function probe(
   const timer = env.setTimeout(abort, options.timeoutMs);
   signal.addEventListener('abort', abort);
   const start = env.now();
-  const shown = redact(at.href);
+  const shown = redactUrl(at.href);
   const report = (verdict: ProbeVerdict, status?: number, retryAfterMs = NaN): ProbeReport => ({
     url: shown,
     startedAt: env.timeOrigin + start,
@@ -94,7 +96,7 @@ export async function probe(
     void answer.body?.cancel().catch(() => {});
     if (answer.type === 'opaqueredirect') return report('redirected');
     // No redirect was followed: another address is a page that a service worker keeps for when the network fails.
-    if (answer.url && redact(answer.url) !== shown) return report('unknown');
+    if (answer.url && redactUrl(answer.url) !== shown) return report('unknown');
     const after = retryAfter(answer.headers, env.timeOrigin + env.now());
     return report(classifyStatus(answer.status, after >= 0), answer.status, after);
   } catch {
@@ -107,4 +109,38 @@ export async function probe(
   } finally {
     env.clearTimeout(timer);
   }
+}
+
+/** Dials that a probe leaves in the budget: fewer than a fast lane, since what it finds changes the pace of all of them. */
+const PROBE_RESERVE = 4;
+
+/** Asks why dials fail: one question at a time, beside the dials and never before them. */
+export interface Prober {
+  start(): void;
+  abort(): void;
+}
+
+export function createProber(
+  { probe: options, env }: Pick<ResolvedOptions, 'probe' | 'env'>,
+  endpoints: Endpoints,
+  driver: Driver,
+  recorder: Recorder,
+  emit: (event: 'probe', report: ProbeReport) => void,
+): Prober {
+  let running: AbortController | undefined;
+  return {
+    start() {
+      if (!options || running || !endpoints.lastUrl || !driver.takeSpareDial(PROBE_RESERVE)) return;
+      const { outage } = recorder;
+      const mine = (running = new AbortController());
+      void probe(endpoints.lastUrl, options, env, mine.signal).then((report) => {
+        if (running === mine) running = undefined;
+        if (!report || recorder.outage !== outage) return;
+        recorder.addProbe(report);
+        emit('probe', report);
+        driver.dispatch({ type: 'evidence', evidence: report });
+      });
+    },
+    abort: () => running?.abort(),
+  };
 }

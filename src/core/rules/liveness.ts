@@ -23,14 +23,14 @@ export const overdueAfter = (rtt: Rtt | undefined, floorMs: number, capMs: numbe
 /** What is known of one connection's life. Instants on the env's clock. */
 export interface Liveness {
   /** Last inbound frame of any kind, or the opening. */
-  heardAt: number;
+  lastInboundAt: number;
   /** The ping after which nothing was heard yet, if one is out. */
   ping?: { readonly overdueAt: number } | undefined;
   /** When the first frame was sent after which nothing was heard yet. */
   expectingSince?: number | undefined;
 }
 
-export type Verdict =
+export type LivenessVerdict =
   | { readonly do: 'wait'; readonly until: number }
   | { readonly do: 'ping' }
   /** Nobody answers. */
@@ -43,22 +43,22 @@ export type Verdict =
  * @param quietMs silence after which to ping: the policy's for a page in this condition
  * @param answerMs the same after a frame of ours: most are answered, and a person waits for it
  */
-export function judge(
+export function assess(
   life: Liveness,
   heartbeat: Heartbeat | false,
   quietMs: number,
   answerMs: number,
   now: number,
-): Verdict {
+): LivenessVerdict {
   if (life.ping)
     return now >= life.ping.overdueAt ? { do: 'suspect' } : { do: 'wait', until: life.ping.overdueAt };
   if (!heartbeat) return { do: 'nothing' };
   if (heartbeat.expectEveryMs) {
     // Half as long again: the server's own timer and the network may each be late.
-    const until = life.heardAt + heartbeat.expectEveryMs * 1.5;
+    const until = life.lastInboundAt + heartbeat.expectEveryMs * 1.5;
     return now >= until ? { do: 'suspect' } : { do: 'wait', until };
   }
-  const until = Math.min(life.heardAt + quietMs, (life.expectingSince ?? Infinity) + answerMs);
+  const until = Math.min(life.lastInboundAt + quietMs, (life.expectingSince ?? Infinity) + answerMs);
   return now >= until ? { do: 'ping' } : { do: 'wait', until };
 }
 

@@ -1,6 +1,7 @@
 import { FailoverError } from '../api/errors.ts';
 import type { Failure, FailureKind } from '../api/failure.ts';
 import {
+  canSpareDial,
   countFailure,
   learnFailure,
   learnOpen,
@@ -8,10 +9,10 @@ import {
   newOutage,
   nextDeadline,
   nextWait,
-  puzzling,
+  shouldProbe,
   spendDial,
   type Evidence,
-  type Memory,
+  type LinkMemory,
   type Outage,
   type PaceContext,
 } from './pacing.ts';
@@ -64,7 +65,7 @@ export type State =
 
 export interface Machine {
   readonly state: State;
-  readonly memory: Memory;
+  readonly memory: LinkMemory;
 }
 
 export type LinkEvent =
@@ -149,6 +150,17 @@ export const newMachine = (policy: ReconnectPolicy, now: number): Machine => ({
   },
   memory: newMemory(policy, now),
 });
+
+/** The machine after one dial for something less urgent than an outage; undefined if the budget has no more than `reserve` dials. */
+export const takeSpareDial = (
+  machine: Machine,
+  policy: ReconnectPolicy,
+  now: number,
+  reserve: number,
+): Machine | undefined =>
+  canSpareDial(policy, machine.memory, now, reserve)
+    ? { ...machine, memory: spendDial(policy, machine.memory, now) }
+    : undefined;
 
 const CANCEL: Effect = { do: 'cancel-dial' };
 
@@ -277,7 +289,7 @@ function whileDialling(machine: Machine, state: Seeking, event: LinkEvent, conte
       }
       // Two failures or one deadline: time to ask why, beside the next dial and never before it.
       const [next, effects] = seek({ memory, state: { ...state, outage: counted } }, context, []);
-      return [next, puzzling(counted) ? [...effects, { do: 'probe' }] : effects];
+      return [next, shouldProbe(counted) ? [...effects, { do: 'probe' }] : effects];
     }
     case 'lost': {
       if (state.name === 'seeking') return stay(machine);
@@ -320,7 +332,7 @@ function whileDialling(machine: Machine, state: Seeking, event: LinkEvent, conte
         : seek(
             here({
               ...state,
-              outage: { ...outage, laneFrom: outage.attempts, timeouts: 0, evidence: undefined },
+              outage: { ...outage, fastLaneStart: outage.attempts, timeouts: 0, evidence: undefined },
             }),
             { ...context, random: 0 },
             [CANCEL],

@@ -1,6 +1,6 @@
 import { ENGINE_MEMORY_MS, LEAK_MS, type Engine } from '../env/engines.ts';
-import { type Failure, type FailureKind } from '../api/failure.ts';
-import { failedFast } from './classify.ts';
+import type { Failure } from '../api/failure.ts';
+import { FAILURE_TRAITS } from './classify.ts';
 import { observeRtt, type Rtt } from './liveness.ts';
 import type { ReconnectPolicy } from '../api/reconnect-policy.ts';
 import type { ProbeVerdict } from '../api/report.ts';
@@ -14,7 +14,7 @@ export interface Outage {
   /** Dials sent so far. */
   readonly attempts: number;
   /** Where among them the fast lane began: at 0, or anew when the network or the page came back. */
-  readonly laneFrom: number;
+  readonly fastLaneStart: number;
   /** Dials that failed fast: somebody answers for the address. */
   readonly fastFailures: number;
   /** Dials that were still hanging at their deadline. */
@@ -37,14 +37,14 @@ export const newOutage = (since: number, cause: Failure | undefined, announcedSp
   since,
   cause,
   attempts: 0,
-  laneFrom: 0,
+  fastLaneStart: 0,
   fastFailures: 0,
   timeouts: 0,
   announcedSpreadMs,
 });
 
 /** What outlasts an outage: what connecting has cost here, what the engine remembers, what may still be dialled. */
-export interface Memory {
+export interface LinkMemory {
   /** From dial to open. */
   readonly connect: Rtt | undefined;
   /** The quickest of late; every later dial lets it fade by a quarter. */
@@ -57,34 +57,34 @@ export interface Memory {
   readonly at: number;
 }
 
-export const newMemory = (policy: ReconnectPolicy, now: number): Memory => ({
+export const newMemory = (policy: ReconnectPolicy, now: number): LinkMemory => ({
   connect: undefined,
   quickestMs: Infinity,
   failedAt: [],
   openedAt: [],
   failuresInRow: 0,
-  tokens: burst(policy),
+  tokens: bucketSize(policy),
   at: now,
 });
 
 /** The bucket holds three fast lanes: a second failover right after the first is as fast, and one of 10⁵ needs twenty dials. */
-const burst = (policy: ReconnectPolicy): number => 3 * policy.fastAttempts;
+const bucketSize = (policy: ReconnectPolicy): number => 3 * policy.fastAttempts;
 
-const tokensAt = (policy: ReconnectPolicy, memory: Memory, now: number): number =>
-  Math.min(burst(policy), memory.tokens + ((now - memory.at) * policy.dialsPerMinute) / 60_000);
+const tokensAt = (policy: ReconnectPolicy, memory: LinkMemory, now: number): number =>
+  Math.min(bucketSize(policy), memory.tokens + ((now - memory.at) * policy.dialsPerMinute) / 60_000);
 
 const recent = (times: readonly number[], now: number): number[] =>
   times.filter((at) => now - at < ENGINE_MEMORY_MS);
 
 /** Takes one dial from the budget. Only the app's own `reconnect()` dials without one, and leaves no debt. */
-export const spendDial = (policy: ReconnectPolicy, memory: Memory, now: number): Memory => ({
+export const spendDial = (policy: ReconnectPolicy, memory: LinkMemory, now: number): LinkMemory => ({
   ...memory,
   tokens: Math.max(0, tokensAt(policy, memory, now) - 1),
   at: now,
 });
 
 /** Learns from a dial that opened after `tookMs`. */
-export const learnOpen = (memory: Memory, tookMs: number, now: number): Memory => ({
+export const learnOpen = (memory: LinkMemory, tookMs: number, now: number): LinkMemory => ({
   ...memory,
   connect: observeRtt(memory.connect, tookMs),
   quickestMs: Math.min(tookMs, memory.quickestMs * 1.25),
@@ -93,7 +93,7 @@ export const learnOpen = (memory: Memory, tookMs: number, now: number): Memory =
 });
 
 /** Learns from a dial that failed, or (in Firefox) from an open socket that ended uncleanly. */
-export const learnFailure = (memory: Memory, now: number): Memory => ({
+export const learnFailure = (memory: LinkMemory, now: number): LinkMemory => ({
   ...memory,
   failedAt: [...recent(memory.failedAt, now), now],
   failuresInRow: memory.failuresInRow + 1,
@@ -111,27 +111,38 @@ export interface PaceContext {
   readonly rtt: Rtt | undefined;
 }
 
-/** Failures after which dialling at once cannot help. */
-const UNHURRIED: (FailureKind | ProbeVerdict | undefined)[] = ['overloaded', 'unauthorized', 'provider'];
+/** Does the last failure, or what a probe has found, say that dialling at once cannot help? */
+const needsPause = ({ cause, last, evidence }: Outage): boolean => {
+  const failure = last ?? cause;
+  return (failure !== undefined && FAILURE_TRAITS[failure.kind].needsPause) || isRefusal(evidence);
+};
+
+/** A server that answers on purpose: come back later, or with other credentials. */
+const isRefusal = (evidence: Evidence | undefined): boolean =>
+  evidence?.verdict === 'overloaded' || evidence?.verdict === 'unauthorized';
+
+const isHang = (failure: Failure | undefined): boolean =>
+  failure !== undefined && FAILURE_TRAITS[failure.kind].isHang;
 
 /**
  * After two failures or one deadline it is time to ask why. That every other node behind the balancer is a gateway without an
  * app changes nothing, and holds for four dials; what slows them down is asked again before each.
  */
-export const puzzling = ({ attempts, last, evidence }: Outage): boolean =>
-  attempts % 4 === 2 || last?.kind === 'timeout' || UNHURRIED.includes(evidence?.verdict);
+export const shouldProbe = ({ attempts, last, evidence }: Outage): boolean =>
+  attempts % 4 === 2 || isHang(last) || isRefusal(evidence);
 
 /** How long to wait before the next dial of this outage, ms. 0 is at once. */
 export function nextWait(
   policy: ReconnectPolicy,
   outage: Outage,
-  memory: Memory,
+  memory: LinkMemory,
   context: PaceContext,
 ): number {
   const { attempts, cause, last, announcedSpreadMs, evidence } = outage;
   // Who was told to spread is no crowd any more, and a refusal costs the survivors nothing: the lane takes the whole burst.
-  const lane = attempts - outage.laneFrom - (announcedSpreadMs ? burst(policy) : policy.fastAttempts);
-  const slow = UNHURRIED.includes((last ?? cause)?.kind) || UNHURRIED.includes(evidence?.verdict);
+  const lane =
+    attempts - outage.fastLaneStart - (announcedSpreadMs ? bucketSize(policy) : policy.fastAttempts);
+  const slow = needsPause(outage);
   const first = !attempts && cause;
   const wait =
     context.random *
@@ -142,7 +153,7 @@ export function nextWait(
         first
         ? Math.max(announcedSpreadMs, policy.spreadMs)
         : // A crowd that hung together in a queue is not to come back together.
-          outage.fastFailures && last?.kind === 'timeout'
+          outage.fastFailures && isHang(last)
           ? policy.baseMs
           : 0);
   const { now, engine, leaks } = context;
@@ -154,8 +165,12 @@ export function nextWait(
 }
 
 /** Are there more than so many dials left, for something less urgent than an outage? */
-export const canSpare = (policy: ReconnectPolicy, memory: Memory, now: number, reserve: number): boolean =>
-  tokensAt(policy, memory, now) > reserve;
+export const canSpareDial = (
+  policy: ReconnectPolicy,
+  memory: LinkMemory,
+  now: number,
+  reserve: number,
+): boolean => tokensAt(policy, memory, now) > reserve;
 
 /** So many deadlines of one outage stay short: a balancer with one dead half needs 7 dials in 1 of 100 outages. */
 const FLAT_DEADLINES = 6;
@@ -183,7 +198,7 @@ export const PATIENCE_MS = 60_000;
 export function nextDeadline(
   policy: ReconnectPolicy,
   outage: Outage,
-  memory: Memory,
+  memory: LinkMemory,
   context: PaceContext,
 ): number {
   const { deadlineFloorMs: floor, deadlineCapMs: cap } = policy;
@@ -209,7 +224,10 @@ export function nextDeadline(
 export const countFailure = (outage: Outage, failure: Failure): Outage => ({
   ...outage,
   last: failure,
-  fastFailures: outage.fastFailures + +failedFast(failure.kind),
+  fastFailures: outage.fastFailures + +FAILURE_TRAITS[failure.kind].isFast,
   // A handshake that hung was a wait already: the lane begins anew.
-  ...(failure.kind === 'timeout' && { timeouts: outage.timeouts + 1, laneFrom: outage.attempts }),
+  ...(FAILURE_TRAITS[failure.kind].isHang && {
+    timeouts: outage.timeouts + 1,
+    fastLaneStart: outage.attempts,
+  }),
 });

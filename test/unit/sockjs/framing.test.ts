@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { browserEnv } from '../../../src/core/env/browser.ts';
-import { createTarget, type Where } from '../../../src/core/link/endpoints.ts';
+import { createEndpoints, type Endpoint } from '../../../src/core/link/endpoints.ts';
 import { messageFrame, parseFrame, sockjsUrl, type SockJSFrame } from '../../../src/sockjs/framing.ts';
 
 describe('a frame', () => {
@@ -123,9 +123,9 @@ describe('the address', () => {
   test('is new for every dial, server and session apart, without dots', () => {
     let drawn = 0;
     const env = { ...browserEnv(), random: () => ((drawn += 1) * 0.1234567) % 1 };
-    const target = createTarget(sockjsUrl('https://a.example/sockjs?x=1'), undefined, env);
+    const target = createEndpoints(sockjsUrl('https://a.example/sockjs?x=1'), undefined, env);
     const dial = () =>
-      (target.ask({ attempt: 1, cause: undefined, signal: new AbortController().signal }) as Where).url;
+      (target.next({ attempt: 1, cause: undefined, signal: new AbortController().signal }) as Endpoint).url;
     const urls = [dial(), dial(), dial()];
     const ids = urls.flatMap((url) => {
       const [, server, session] = /^wss:\/\/a\.example\/sockjs\/([^/.]+)\/([^/.]+)\/websocket\?x=1$/.exec(
