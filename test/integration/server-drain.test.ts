@@ -318,29 +318,36 @@ describe('the spread it asks for', () => {
 describe('bad options', () => {
   const clients = new Set<Client>();
   it.each<[Record<string, unknown>, string]>([
-    [{ afterMs: -1 }, 'afterMs: expected a number from 0 to 600000, got -1'],
-    [{ afterMs: NaN }, 'afterMs: expected a number from 0 to 600000, got NaN'],
-    [{ afterMs: '5' }, 'afterMs: expected a number from 0 to 600000, got "5"'],
-    [{ afterMs: 10, spreadMs: 11 }, 'spreadMs: expected a number from 0 to 10, got 11'],
-    [{ acceptPerSecond: 0 }, 'acceptPerSecond: expected a number from 1 to 1000000, got 0'],
-    [{ lingerMs: Infinity }, 'lingerMs: expected a number from 0 to 600000, got Infinity'],
-    [{ graceMs: null }, 'graceMs: expected a number from 0 to 60000, got null'],
-    [{ signals: 'SIGTERM' }, 'signals: expected an array of signal names that can be handled, got "SIGTERM"'],
+    [{ afterMs: -1 }, 'options.afterMs: expected a number from 0 to 600000, got -1'],
+    [{ afterMs: NaN }, 'options.afterMs: expected a number from 0 to 600000, got NaN'],
+    [{ afterMs: '5' }, 'options.afterMs: expected a number from 0 to 600000, got "5"'],
+    [{ afterMs: 10, spreadMs: 11 }, 'options.spreadMs: expected a number from 0 to 10, got 11'],
+    [{ acceptPerSecond: 0 }, 'options.acceptPerSecond: expected a number from 1 to 1000000, got 0'],
+    [{ lingerMs: Infinity }, 'options.lingerMs: expected a number from 0 to 600000, got Infinity'],
+    [{ graceMs: null }, 'options.graceMs: expected a number from 0 to 60000, got null'],
+    [
+      { signals: 'SIGTERM' },
+      'options.signals: expected an array of names of signals that can be handled, got "SIGTERM"',
+    ],
     [
       { signals: ['SIGKILL'] },
-      "signals: expected an array of signal names that can be handled, got [ 'SIGKILL' ]",
+      'options.signals: expected an array of names of signals that can be handled, got SIGKILL',
     ],
-    [{ signals: ['TERM'] }, "signals: expected an array of signal names that can be handled, got [ 'TERM' ]"],
-    [{ signals: [15] }, 'signals: expected an array of signal names that can be handled, got [ 15 ]'],
-    [{ exit: 1 }, 'exit: expected true or false, got 1'],
-    [{ url: 'https://x' }, 'url: expected a ws or wss URL, got "https://x"'],
-    [{ url: 'x' }, 'url: expected a ws or wss URL, got "x"'],
-    [{ onDrain: 1 }, 'onDrain: expected a function, got 1'],
-    [{ onDrained: {} }, 'onDrained: expected a function, got {}'],
-    [{ clients: undefined }, 'clients: expected a ws or sockjs server, Meteor.server, a Set'],
-    [{ clients: {} }, 'clients: expected a ws or sockjs server, Meteor.server, a Set'],
-    [{ clients: [null] }, 'clients: expected a ws or sockjs server, Meteor.server, a Set'],
-    [{ clients: 'all' }, 'clients: expected a ws or sockjs server, Meteor.server, a Set'],
+    [
+      { signals: ['TERM'] },
+      'options.signals: expected an array of names of signals that can be handled, got TERM',
+    ],
+    [{ signals: [15] }, 'options.signals: expected an array of names of signals that can be handled, got 15'],
+    [{ exit: 1 }, 'options.exit: expected true or false, got 1'],
+    [{ url: 'https://x' }, 'options.url: expected a ws or wss URL, got "https://x"'],
+    [{ url: 'x' }, 'options.url: expected a ws or wss URL, got "x"'],
+    [{ onDrain: 1 }, 'options.onDrain: expected a function, got 1'],
+    [{ onDrained: {} }, 'options.onDrained: expected a function, got [object Object]'],
+    [{ polite: true }, 'options: expected clients, afterMs, spreadMs, acceptPerSecond, url, lingerMs'],
+    [{ clients: undefined }, 'options.clients: expected a ws or sockjs server, Meteor.server, a Set'],
+    [{ clients: {} }, 'options.clients: expected a ws or sockjs server, Meteor.server, a Set'],
+    [{ clients: [null] }, 'options.clients: expected a ws or sockjs server, Meteor.server, a Set'],
+    [{ clients: 'all' }, 'options.clients: expected a ws or sockjs server, Meteor.server, a Set'],
   ])('%o', async (options, message) => {
     const { server } = await open();
     const before = process.listenerCount('SIGTERM');
@@ -353,7 +360,7 @@ describe('bad options', () => {
   it('no server, no options', async () => {
     const { server } = await open();
     expect(() => drain({} as HttpServer, { clients })).toThrow(
-      'server: expected an http or https server, got {}',
+      'server: expected an http or https server of Node, got [object Object]',
     );
     expect(() => drain(undefined as never, { clients })).toThrow('server: expected an http or https server');
     expect(() => drain(server, undefined as never)).toThrow('options: expected an object, got undefined');

@@ -193,13 +193,15 @@ describe('the spread', () => {
 describe('bad options', () => {
   const clients = new Set<Client>();
   it.each<[Record<string, unknown>, string]>([
-    [{ id: '' }, 'id: expected 1 to 256 characters, got ""'],
-    [{ id: 7 }, 'id: expected 1 to 256 characters, got 7'],
-    [{ id: 'x'.repeat(257) }, `id: expected 1 to 256 characters, got "${'x'.repeat(76)}...`],
-    [{ acceptPerSecond: 0.5 }, 'acceptPerSecond: expected a number from 1 to 1000000, got 0.5'],
-    [{ acceptPerSecond: 'all' }, 'acceptPerSecond: expected a number from 1 to 1000000, got "all"'],
-    [{ greet: 'no' }, 'greet: expected true or false, got "no"'],
-    [{ clients: 5 }, 'clients: expected a ws or sockjs server, Meteor.server, a Set'],
+    [{ id: undefined }, 'options.id: expected 1 to 256 characters, got undefined'],
+    [{ name: 'n1' }, 'options: expected id, clients, acceptPerSecond, greet, got "name"'],
+    [{ id: '' }, 'options.id: expected 1 to 256 characters, got ""'],
+    [{ id: 7 }, 'options.id: expected 1 to 256 characters, got 7'],
+    [{ id: 'x'.repeat(257) }, `options.id: expected 1 to 256 characters, got "${'x'.repeat(76)}...`],
+    [{ acceptPerSecond: 0.5 }, 'options.acceptPerSecond: expected a number from 1 to 1000000, got 0.5'],
+    [{ acceptPerSecond: 'all' }, 'options.acceptPerSecond: expected a number from 1 to 1000000, got "all"'],
+    [{ greet: 'no' }, 'options.greet: expected true or false, got "no"'],
+    [{ clients: 5 }, 'options.clients: expected a ws or sockjs server, Meteor.server, a Set'],
   ])('%o', (options, message) => {
     const make = (): unknown => nodeIdentity({ id: 'n1', clients, ...options });
     expect(make).toThrow(RangeError);
