@@ -104,7 +104,11 @@ describe('installing', () => {
   });
 
   test.each([
-    ['no connection', undefined, /^connection: expected a Meteor one, got undefined/],
+    [
+      'no connection',
+      undefined,
+      /^connection: expected `Meteor\.connection` or a connection that `DDP\.connect` returned, got undefined$/,
+    ],
     ['a bad transport', { transport: 'xhr' }, /^options.transport: expected sockjs, websocket, got "xhr"/],
     [
       'a bad bound',
@@ -115,7 +119,21 @@ describe('installing', () => {
     ['an unknown option', { polciy: 'fast' }, /^options: expected .*transport.*, got "polciy"/],
     ['a bound that is none', { fallbackAfterMs: null }, /^options.fallbackAfterMs: .* got null/],
     ['a name where options belong', 'fast', /^options: expected an object, got "fast"/],
-    ['a standby', { standby: 'warm' }, /^options.standby: expected none for Meteor, got "warm"/],
+    [
+      'a standby',
+      { standby: 'warm' },
+      /^options.standby: expected no value \(a Meteor server .*\), got "warm"$/,
+    ],
+    [
+      'a layer',
+      { layer: {} },
+      /^options.layer: expected no value \(installFailover sets this option itself\)/,
+    ],
+    [
+      'events',
+      { events: 'link' },
+      /^options.events: expected no value \(installFailover sets .*\), got "link"$/,
+    ],
   ])('%s is a RangeError that says so', (_, options, message) => {
     const app = options ? meteor(world) : undefined;
     expect(() => installFailover(app as never, options as never)).toThrow(RangeError);
@@ -129,7 +147,9 @@ describe('installing', () => {
     (stream as never as { forEachCallback: unknown }).forEachCallback = undefined;
     const { uninstall } = install(app);
     expect(app._stream).toBe(stream);
-    expect(warn).toHaveBeenCalledExactlyOnceWith(expect.stringMatching(/installFailover: .* stays/));
+    expect(warn).toHaveBeenCalledExactlyOnceWith(
+      expect.stringMatching(/installFailover changed nothing, .* Expected a client connection of Meteor/),
+    );
     uninstall();
     expect(app._stream).toBe(stream);
   });
@@ -141,7 +161,20 @@ describe('installing', () => {
     const stream = app._stream;
     install(app);
     expect(app._stream).toBe(stream);
-    expect(warn).toHaveBeenCalledOnce();
+    expect(warn).toHaveBeenCalledExactlyOnceWith(expect.stringContaining('made with `retry: false`'));
+  });
+
+  test('without a WebSocket class it throws, and changes nothing', () => {
+    const app = meteor(world);
+    const stream = app._stream;
+    expect(() => install(app, { env: { WebSocket: undefined } })).toThrow(
+      expect.objectContaining({
+        name: 'FailoverError',
+        kind: 'unsupported',
+        message: expect.stringContaining('On Node 20 pass `env: { WebSocket }`') as string,
+      }),
+    );
+    expect(app._stream).toBe(stream);
   });
 
   test('a link that never comes up goes back to Meteor’s own stream, if so asked', async () => {
@@ -156,7 +189,9 @@ describe('installing', () => {
     await world.pass(200);
     expect(app._stream).toBe(stream);
     expect(stream.status().connected).toBe(true);
-    expect(warn).toHaveBeenCalledOnce();
+    expect(warn).toHaveBeenCalledExactlyOnceWith(
+      expect.stringMatching(/No WebSocket connection within 3000 ms \(`fallbackAfterMs`\)/),
+    );
     expect(openSockets()).toBe(1);
   });
 });
@@ -482,6 +517,20 @@ describe('what an app does with its connection', () => {
     app._stream.disconnect();
     await world.pass(100);
     expect(said(last).at(-1)).toBe('disconnect');
+  });
+
+  test('an app that disconnects while it is told of a new connection is not sent on there', async () => {
+    const { app } = await up();
+    app._stream.reconnect({ url: 'https://b.example/' });
+    let times = 0;
+    app._stream.on('disconnect', () => {
+      if (times++ === 0) app._stream.disconnect();
+    });
+    await world.pass(500);
+    expect(app._stream.status()).toEqual({ status: 'offline', connected: false, retryCount: 0 });
+    expect(app.told).toEqual(['disconnect', 'disconnect']);
+    expect(world.errors).toEqual([]);
+    expect(openSockets()).toBe(0);
   });
 
   test('a reconnect hook that throws harms nothing else', async () => {
