@@ -133,14 +133,16 @@ describe('messages', () => {
     expect(wire.sent).toEqual(['[""]', '["\\"ü\\""]']);
   });
 
-  test.each<[string, unknown]>([
-    ['a buffer', new ArrayBuffer(1)],
-    ['a view', new Uint8Array(1)],
-    ['a blob', new Blob(['x'])],
-    ['a number', 7],
-    ['nothing', undefined],
-  ])('%s is no text: TypeError', (_, data) => {
-    expect(() => socket.send(data as string)).toThrow(TypeError);
+  test.each<[string, unknown, shown: string]>([
+    ['a buffer', new ArrayBuffer(1), '[object ArrayBuffer]'],
+    ['a view', new Uint8Array(1), '[object Uint8Array]'],
+    ['a blob', new Blob(['x']), '[object Blob]'],
+    ['a number', 7, '[object Number]'],
+    ['nothing', undefined, '[object Undefined]'],
+  ])('%s is no text: TypeError', (_, data, shown) => {
+    const send = (): void => socket.send(data as string);
+    expect(send).toThrow(TypeError);
+    expect(send).toThrow(`SockJS carries text only: expected a string, got ${shown}.`);
     expect(wire.sent).toEqual([]);
   });
 
@@ -152,7 +154,12 @@ describe('messages', () => {
 });
 
 test('a message sent too early is an error, one sent too late is discarded', () => {
-  expect(() => socket.send('x')).toThrow(expect.objectContaining({ name: 'InvalidStateError' }));
+  expect(() => socket.send('x')).toThrow(
+    expect.objectContaining({
+      name: 'InvalidStateError',
+      message: 'The SockJS session is not open yet. Send after the `open` event.',
+    }),
+  );
   wire.says('o');
   socket.close();
   socket.send('x');
