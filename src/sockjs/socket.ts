@@ -85,7 +85,9 @@ export function sockjsWebSocket(Native: WebSocketConstructor): typeof WebSocket 
      */
     send(message: unknown): void {
       if (typeof message !== 'string')
-        throw new TypeError(`SockJS carries text only: expected a string, got ${Object.prototype.toString.call(message)}.`);
+        throw new TypeError(
+          `SockJS carries text only: expected a string, got ${Object.prototype.toString.call(message)}.`,
+        );
       if (this.#state === CONNECTING)
         throw new DOMException(
           'The SockJS session is not open yet. Send after the `open` event.',
