@@ -1,7 +1,7 @@
 import { request as httpRequest } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startCluster, type Cluster, type ClusterState } from '../../demo/cluster.ts';
-import { parseClientReport, Telemetry } from '../../demo/server/telemetry.ts';
+import { parseClientReport, Telemetry } from '../../demo/cluster/telemetry.ts';
 import { stateOf, until } from '../support/cluster-tools.ts';
 
 let cluster: Cluster;

@@ -1,16 +1,18 @@
+/** A node's connection to the embedded store. */
 import { connect, type Socket } from 'node:net';
 import { onLines } from './lines.ts';
-import type { StoreMessage, StoreRequest } from './store.ts';
-import { Mirror, type Store } from './store-api.ts';
+import type { StoreMessage, StoreRequest } from './protocol.ts';
+import { Mirror, type Store } from './store.ts';
 
+/** A request without its id, for each kind of request. */
 type Request = StoreRequest extends infer R ? (R extends { id: number } ? Omit<R, 'id'> : never) : never;
 
 /**
- * Connects a node to the embedded store. Resolves with the state loaded; rejects when the store cannot be reached.
+ * Connects a node to the embedded store; resolves when the todos are loaded, rejects when the store cannot be reached.
  *
- * @param onLost called when the connection ends without having been closed
+ * @param onLost called when the connection ends before `close`
  */
-export async function connectStore(port: number, onLost: () => void): Promise<Store> {
+export async function connectEmbeddedStore(port: number, onLost: () => void): Promise<Store> {
   const socket = connect({ port, host: '127.0.0.1', noDelay: true });
   const mirror = new Mirror();
   const pending = new Map<number, (result: number) => void>();
@@ -18,7 +20,9 @@ export async function connectStore(port: number, onLost: () => void): Promise<St
 
   await new Promise<void>((resolve, reject) => {
     socket.once('error', reject);
-    socket.once('close', () => reject(new Error('the store has ended')));
+    socket.once('close', () =>
+      reject(new Error('The store closed the connection before it sent the todos.')),
+    );
     onLines(socket, (text) => {
       const message = JSON.parse(text) as StoreMessage;
       if ('todos' in message) {
@@ -47,11 +51,11 @@ export async function connectStore(port: number, onLost: () => void): Promise<St
     write: (operation) => send({ write: operation }),
     increment: (key) => send({ increment: key }),
     clear: async () => void (await send({ clear: true })),
-    close: () => ended(socket, onLost),
+    close: () => disconnect(socket, onLost),
   };
 }
 
-function ended(socket: Socket, onLost: () => void): Promise<void> {
+function disconnect(socket: Socket, onLost: () => void): Promise<void> {
   socket.off('close', onLost);
   return new Promise((resolve) => {
     if (socket.closed) return resolve();

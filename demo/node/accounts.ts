@@ -1,16 +1,16 @@
 /**
- * Who is logged in, as Meteor's accounts packages have it on the wire. Whoever knows the demo's one password is let in under any
- * name. A login token is signed, not stored: every node that has the key takes it, and it outlives all of them.
+ * Logins as Meteor's accounts packages put them on the wire. The demo has one password, valid for any name. A login token is
+ * signed, not stored: every node with the key accepts it, and it outlives all nodes.
  */
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
-import { MethodError } from './methods.ts';
+import { MethodError } from './method-error.ts';
 
 export interface User {
   id: string;
   username: string;
 }
 
-/** What `login` answers. */
+/** The answer of `login`. */
 export interface LoginResult {
   id: string;
   token: string;
@@ -19,13 +19,13 @@ export interface LoginResult {
 }
 
 const demoPassword = 'demo';
-/** Meteor's default. */
+/** Meteor's default (`loginExpirationInDays`). */
 const lifetimeMs = 90 * 24 * 60 * 60 * 1000;
 
 const refused = (reason: string): MethodError => new MethodError(403, reason);
 const hash = (text: string): string => createHash('sha256').update(text).digest('hex');
 
-function same(a: string, b: string): boolean {
+function isSame(a: string, b: string): boolean {
   const [x, y] = [Buffer.from(a), Buffer.from(b)];
   return x.length === y.length && timingSafeEqual(x, y);
 }
@@ -33,12 +33,12 @@ function same(a: string, b: string): boolean {
 export class Accounts {
   readonly #key: string;
 
-  /** @param key the same on all nodes */
+  /** @param key signs login tokens; the same on all nodes */
   constructor(key: string) {
     this.#key = key;
   }
 
-  /** @throws MethodError 400 for what is no login, 403 for one that is refused */
+  /** @throws MethodError 400 for credentials of an unknown form, 403 for a login that is refused */
   login(credentials: unknown): { user: User; result: LoginResult } {
     const { resume, user, password } = (credentials ?? {}) as Record<
       string,
@@ -49,7 +49,7 @@ export class Accounts {
     const digest = typeof password === 'object' ? password['digest'] : undefined;
     if (typeof username !== 'string' || !/^\w{1,50}$/.test(username) || typeof digest !== 'string')
       throw new MethodError(400, 'Unrecognized options for login request');
-    if (!same(digest, hash(demoPassword))) throw refused('Incorrect password');
+    if (!isSame(digest, hash(demoPassword))) throw refused('Incorrect password');
     const expires = Date.now() + lifetimeMs;
     const text = `${username}.${expires}`;
     return this.#welcome(username, `${text}.${this.#sign(text)}`, expires, 'password');
@@ -57,7 +57,7 @@ export class Accounts {
 
   #resume(token: string): { user: User; result: LoginResult } {
     const [username = '', expires = '', signature = ''] = token.split('.');
-    if (!same(signature, this.#sign(`${username}.${expires}`)) || Number(expires) < Date.now())
+    if (!isSame(signature, this.#sign(`${username}.${expires}`)) || Number(expires) < Date.now())
       throw refused("You've been logged out by the server. Please log in again.");
     return this.#welcome(username, token, Number(expires), 'resume');
   }

@@ -1,13 +1,13 @@
-/** The nodes' shared state: one small interface with two implementations, the embedded store and Redis. */
+/** The shared state of the nodes: one interface, which the embedded store and Redis implement. */
 
 export interface Todo {
   text: string;
   done: boolean;
-  /** EJSON's date: ms since the epoch, by the clock of the node that added it. */
+  /** An EJSON date: Unix time (ms), by the clock of the node that added the todo. */
   createdAt: { $date: number };
 }
 
-/** What happened to one todo; without `todo` it was removed. */
+/** A change of one todo. Without `todo` it was removed. */
 export interface Change {
   id: string;
   todo?: Todo;
@@ -21,24 +21,28 @@ export type TodoOperation =
   | { op: 'clearDone' };
 
 export interface Store {
-  /** This node's copy of the todos, kept current by the change feed. */
+  /** This node's copy of the todos. The change feed keeps it current. */
   readonly todos: ReadonlyMap<string, Todo>;
-  /** Calls back after each change of `todos`, whichever node made it. Returns the unsubscribe function. */
+  /**
+   * Calls back after each change of `todos`, whichever node made it.
+   *
+   * @returns a function that removes the listener
+   */
   onChange(listener: (change: Change) => void): () => void;
   /**
-   * Adding an id twice, or one that was ever removed, changes nothing, so that a call that is sent again does no harm.
+   * Adding an id that exists, or that was ever removed, changes nothing: a call that is sent twice does no harm.
    *
-   * @returns how many todos changed; resolves once `todos` shows it
+   * @returns how many todos changed; resolves once `todos` shows the change
    */
   write(operation: TodoOperation): Promise<number>;
-  /** Adds one to a shared counter and returns its value. */
+  /** Adds one to a shared counter and returns its new value. */
   increment(key: string): Promise<number>;
   /** Forgets todos, tombstones and counters. */
   clear(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** The copy of the todos that both implementations keep, and the listeners told of its changes. */
+/** The copy of the todos that both implementations keep, and its listeners. */
 export class Mirror {
   readonly todos = new Map<string, Todo>();
   readonly #listeners = new Set<(change: Change) => void>();
@@ -56,7 +60,7 @@ export class Mirror {
     }
   }
 
-  /** Takes over a whole state, telling only the differences. */
+  /** Replaces all todos, and reports only the differences. */
   replace(todos: readonly (readonly [string, Todo])[]): void {
     const next = new Map(todos);
     this.apply([...this.todos.keys()].filter((id) => !next.has(id)).map((id) => ({ id })));
@@ -68,8 +72,8 @@ export class Mirror {
   }
 }
 
-/** Todos in listing order: by age, then by id. */
-export function listed(todos: ReadonlyMap<string, Todo>): [string, Todo][] {
+/** Todos in listing order: by time of creation, then by id. */
+export function listTodos(todos: ReadonlyMap<string, Todo>): [string, Todo][] {
   return [...todos].sort(
     ([idA, a], [idB, b]) => a.createdAt.$date - b.createdAt.$date || (idA < idB ? -1 : idA > idB ? 1 : 0),
   );

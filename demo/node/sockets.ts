@@ -1,18 +1,18 @@
-/** The sockets a node serves: DDP over WebSocket and SockJS, and a plain endpoint for tests. */
+/** The sockets of a node: DDP over WebSocket and SockJS, and a plain echo endpoint for tests. */
 import { Server, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import sockjs from 'sockjs';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { nodeIdentity } from '../../src/server/index.ts';
+import { requestPath } from '../http/files.ts';
 import { DdpSession, type DdpContext, type Peer } from './ddp.ts';
-import { requestPath } from './static.ts';
 
 export class Sockets {
   readonly #context: DdpContext;
-  /** All clients, over whatever they come. */
+  /** All connected clients, over any transport. */
   readonly peers = new Set<Peer>();
   readonly #webSockets: WebSocketServer;
-  /** SockJS installs itself on a server; this one never listens, it only carries the handlers. */
+  /** SockJS installs itself on a server. This one never listens; it only carries the handlers. */
   readonly #sockjs = new Server();
 
   constructor(context: Omit<DdpContext, 'greet'>) {
@@ -22,14 +22,14 @@ export class Sockets {
     this.#webSockets.on('headers', (headers) => headers.push(`x-node: ${context.nodeId}`));
 
     const server = sockjs.createServer({
-      // As Meteor has them.
+      // Meteor's settings.
       prefix: '/sockjs',
       heartbeat_delay: 45_000,
       disconnect_delay: 60_000,
       log: (severity, message) => severity === 'error' && console.error(message),
     });
     server.on('connection', (connection) => {
-      // The types ask for a string where the library sends the code on as it is.
+      // The types want a string, but the library passes the code on as it is.
       const close = connection.close.bind(connection) as (code?: number | string, reason?: string) => boolean;
       const session = this.#serveDdp({
         send: (text) => void connection.write(text),
@@ -41,7 +41,7 @@ export class Sockets {
     server.installHandlers(this.#sockjs);
   }
 
-  /** Answers a request for SockJS's own paths. */
+  /** Answers a request for one of SockJS's own paths. */
   request(request: IncomingMessage, response: ServerResponse): void {
     this.#sockjs.emit('request', request, response);
   }

@@ -1,15 +1,15 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { GatewayOptions } from '../net/gateway.ts';
-import { ask } from '../net/health.ts';
+import { checkHealth } from '../net/health.ts';
 import { reserve, type ReservedPort } from '../net/ports.ts';
-import type { NodeOptions } from './node.ts';
-import { Child } from './processes.ts';
-import { ClusterError, type AppStatus, type Fault, type NodeId } from './state.ts';
+import type { NodeOptions } from '../node/main.ts';
+import { Child } from '../processes/child.ts';
+import { ClusterError, type AppStatus, type Fault, type NodeId } from './api.ts';
 
-/** How a node that is drained tells its clients to move. */
+/** What a draining node announces to its clients: when it closes the rest, and over how long they spread their moves. */
 const drainDefaults: NodeOptions['drain'] = { afterMs: 2000, spreadMs: 1000 };
-/** A process that is asked to stop gets so long before it is killed. Ours need a fraction of it. */
+/** A process that ignores SIGTERM for this long is killed. A healthy one needs a fraction of it. */
 const stopGraceMs = 3000;
 const startTimeoutMs = 20_000;
 
@@ -18,11 +18,11 @@ type AppOptions = Omit<NodeOptions, 'id' | 'port' | 'drain'>;
 /** What the balancer can do for a node. */
 export interface NodeNetwork {
   blackhole(id: NodeId, on: boolean): Promise<void>;
-  /** Takes the node in again if it was ejected. */
+  /** Puts an ejected node back into service. */
   admit(id: NodeId): Promise<void>;
 }
 
-/** One node of the cluster, seen from outside: its gateway's process, its app's process, and what can befall them. */
+/** One node of the cluster, seen by the parent: the process of its gateway, the process of its app, and the faults of both. */
 export class ClusterNode {
   readonly id: NodeId;
   readonly #gateway: Child;
@@ -31,14 +31,14 @@ export class ClusterNode {
   readonly #quiet: boolean;
   readonly #onChange: () => void;
   #app: Child | undefined;
-  /** The app's, also while it is stopped: its gateway must meet nobody else's there. */
+  /** Held while the app is stopped, too: the gateway must not reach another program there. */
   readonly #appPort: ReservedPort;
   #gatewayPort = 0;
   #status: AppStatus = 'stopped';
   #blackholed = false;
   #ended = false;
-  /** Orders are carried out one after the other. */
-  #turn: Promise<unknown> = Promise.resolve();
+  /** The last order. Orders run one after the other. */
+  #lastOrder: Promise<unknown> = Promise.resolve();
 
   /** Starts both processes; resolves when the app serves through the gateway. */
   static async start(
@@ -88,54 +88,55 @@ export class ClusterNode {
     return this.#blackholed;
   }
 
-  /** Of the gateway. */
+  /** Port of the gateway. */
   get port(): number {
     return this.#gatewayPort;
   }
 
-  /** Of the app's process. */
+  /** Process id of the app, while it runs. */
   get pid(): number | undefined {
     return this.#app?.pid;
   }
 
-  /** See `Cluster.apply`. */
+  /** As `Cluster.apply`. */
   apply(fault: Fault): Promise<{ at: number }> {
-    return this.#inTurn(() => this.#apply(fault));
+    return this.#enqueue(() => this.#apply(fault));
   }
 
-  /** A new, healthy app, whatever there was. */
+  /** Replaces the app with a new, healthy one. */
   renew(): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#enqueue(async () => {
       await this.#app?.end();
       await this.#repair();
     });
   }
 
-  /** Empties the shared state through this node. */
+  /** Empties the shared state, through this node. */
   clearStore(): Promise<void> {
-    return this.#inTurn(() => this.#running('clear').call('clear'));
+    return this.#enqueue(() => this.#requireProcess('clear').call('clear'));
   }
 
-  /** Ends both processes at once; an order under way fails. */
+  /** Kills both processes; an order that is still running fails. */
   async end(): Promise<void> {
     this.#ended = true;
     await Promise.all([this.#app?.end(), this.#gateway.end()]);
-    // That order may have been about to start an app.
-    await this.#turn;
+    // The running order may have started an app in the meantime.
+    await this.#lastOrder;
     await this.#app?.end();
     this.#appPort.release();
   }
 
   #requireNotEnded(): void {
-    if (this.#ended) throw new ClusterError('state', `node ${this.id} has ended`);
+    if (this.#ended)
+      throw new ClusterError('state', `Node ${this.id} has ended with its cluster and takes no orders.`);
   }
 
-  #inTurn<T>(order: () => Promise<T>): Promise<T> {
-    const done = this.#turn.then(() => {
+  #enqueue<T>(order: () => Promise<T>): Promise<T> {
+    const done = this.#lastOrder.then(() => {
       this.#requireNotEnded();
       return order();
     });
-    this.#turn = done.catch(() => {});
+    this.#lastOrder = done.catch(() => {});
     return done;
   }
 
@@ -144,7 +145,7 @@ export class ClusterNode {
       case 'stop':
         return this.#stop();
       case 'kill':
-        return this.#signal(this.#running(fault), 'SIGKILL');
+        return this.#signal(this.#requireProcess(fault), 'SIGKILL');
       case 'hang':
         return this.#hang();
       case 'blackhole': {
@@ -153,11 +154,11 @@ export class ClusterNode {
         return { at };
       }
       case 'drain': {
-        const app = this.#responsive(fault);
+        const app = this.#requireRunning(fault);
         const at = now();
-        this.#set('draining');
+        this.#setStatus('draining');
         await app.call('drain').catch((error: unknown) => {
-          // Without clients it is gone before it can say that it has begun.
+          // Without clients the process may exit before it can answer.
           if (app.running) throw error;
         });
         return { at };
@@ -169,13 +170,16 @@ export class ClusterNode {
         return { at };
       }
       default:
-        throw new ClusterError('value', `no such fault: ${JSON.stringify(fault satisfies never)}`);
+        throw new ClusterError(
+          'value',
+          `fault must be stop, kill, hang, blackhole, drain or restart, not ${JSON.stringify(fault satisfies never)}`,
+        );
     }
   }
 
   async #stop(): Promise<{ at: number }> {
-    const app = this.#running('stop');
-    // A hung process does not hear SIGTERM; whoever stops one ends up killing it.
+    const app = this.#requireProcess('stop');
+    // A process stopped by SIGSTOP does not act on SIGTERM, so only SIGKILL ends it.
     if (this.#status === 'hung') return this.#signal(app, 'SIGKILL');
     const killer = setTimeout(() => app.signal('SIGKILL'), stopGraceMs);
     const stopped = await this.#signal(app, 'SIGTERM');
@@ -184,31 +188,34 @@ export class ClusterNode {
   }
 
   async #hang(): Promise<{ at: number }> {
-    const app = this.#responsive('hang');
+    const app = this.#requireRunning('hang');
     const pid = app.pid as number;
-    // First, so that the gateway can end the process should we be gone before it goes on.
+    // Before the signal: if this parent dies, the gateway must know which hung process to kill.
     await this.#gateway.call('hung', pid);
     const at = now();
     app.signal('SIGSTOP');
     while (app.running && !(await isStopped(pid)));
-    this.#set('hung');
+    this.#setStatus('hung');
     return { at };
   }
 
-  /** Undoes whatever is wrong. */
+  /** Repairs the app and its network, whatever is wrong with them. */
   async #repair(): Promise<void> {
     if (this.#status === 'hung' && this.#app?.running) {
       this.#app.signal('SIGCONT');
-      this.#set('running');
+      this.#setStatus('running');
     }
     await this.#gateway.call('hung', null);
     if (this.#status === 'draining') await this.#app?.end();
     if (!this.#app?.running) await this.#startApp();
     const deadline = now() + startTimeoutMs;
-    while (!(await ask(this.#gatewayPort, 'app', startTimeoutMs))) {
+    while (!(await checkHealth(this.#gatewayPort, 'app', startTimeoutMs))) {
       this.#requireNotEnded();
       if (now() > deadline)
-        throw new ClusterError('state', `node ${this.id} did not come up in ${startTimeoutMs} ms`);
+        throw new ClusterError(
+          'state',
+          `Node ${this.id} did not answer /up within ${startTimeoutMs / 1000} s after its start. Look above for what it printed.`,
+        );
     }
     await this.#setBlackholed(false);
     await this.#network.admit(this.id);
@@ -216,14 +223,14 @@ export class ClusterNode {
 
   async #startApp(): Promise<void> {
     this.#requireNotEnded();
-    this.#set('starting');
+    this.#setStatus('starting');
     const app = await Child.start('node', `node ${this.id}`, { quiet: this.#quiet });
     this.#app = app;
     this.#onChange();
     void app.exited.then(() => {
       if (this.#app !== app) return;
       this.#app = undefined;
-      this.#set('stopped');
+      this.#setStatus('stopped');
     });
     const options: NodeOptions = {
       ...this.#appOptions,
@@ -232,7 +239,7 @@ export class ClusterNode {
       drain: drainDefaults,
     };
     await app.call('start', options);
-    this.#set('running');
+    this.#setStatus('running');
   }
 
   async #setBlackholed(on: boolean): Promise<void> {
@@ -249,17 +256,26 @@ export class ClusterNode {
     return { at };
   }
 
-  #running(fault: string): Child {
+  /** @returns the app's process, hung or not */
+  #requireProcess(order: string): Child {
     if (this.#app?.running) return this.#app;
-    throw new ClusterError('state', `cannot ${fault} node ${this.id}: its app is ${this.#status}`);
+    throw this.#stateError(order);
   }
 
-  #responsive(fault: string): Child {
+  /** @returns the app's process, able to act */
+  #requireRunning(order: string): Child {
     if (this.#status === 'running' && this.#app) return this.#app;
-    throw new ClusterError('state', `cannot ${fault} node ${this.id}: its app is ${this.#status}`);
+    throw this.#stateError(order);
   }
 
-  #set(status: AppStatus): void {
+  #stateError(order: string): ClusterError {
+    return new ClusterError(
+      'state',
+      `Cannot ${order} node ${this.id}: its app is ${this.#status}. Restart the node first.`,
+    );
+  }
+
+  #setStatus(status: AppStatus): void {
     this.#status = status;
     this.#onChange();
   }
@@ -267,10 +283,10 @@ export class ClusterNode {
 
 const now = (): number => performance.timeOrigin + performance.now();
 
-/** Whether the kernel has stopped a process. Where there is no /proc the signal's delivery has to do. */
+/** True when the kernel has stopped the process. Without /proc (macOS) the delivery of the signal must suffice. */
 async function isStopped(pid: number): Promise<boolean> {
   if (!existsSync('/proc/self/stat')) return true;
-  // "pid (name) state …"; the name may itself contain brackets.
+  // "pid (name) state …" (proc_pid_stat(5)); the name may contain brackets itself.
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
   return stat.slice(stat.lastIndexOf(')')).startsWith(') T');
 }

@@ -1,28 +1,23 @@
 /**
- * The embedded store: one process that holds the todos in memory. Nodes speak to it over TCP, one JSON value per line:
- * `{ id, write | increment | clear }` is answered by `{ id, result }`, and every change is pushed to all nodes as
- * `{ changes }` before the answer of the call that made it.
+ * The program of the embedded store: one process that holds the todos in memory. Nodes connect over TCP and send one JSON
+ * value per line (see protocol.ts). Every change goes to all nodes before the answer to the call that made it.
  */
 import { createServer, type Socket } from 'node:net';
 import { listen } from '../net/ports.ts';
-import { serveParent } from './child.ts';
+import { serveParent } from '../processes/serve-parent.ts';
 import { onLines } from './lines.ts';
-import type { Change, Todo, TodoOperation } from './store-api.ts';
-
-export type StoreRequest = { id: number } & (
-  { write: TodoOperation } | { increment: string } | { clear: true }
-);
-export type StoreMessage =
-  { todos: [string, Todo][] } | { changes: Change[] } | { id: number; result: number };
+import type { StoreMessage, StoreRequest } from './protocol.ts';
+import type { Change, Todo, TodoOperation } from './store.ts';
 
 const todos = new Map<string, Todo>();
+/** Ids that were removed. They never come back, so that a repeated `add` does no harm. */
 const removed = new Set<string>();
 const counters = new Map<string, number>();
 const nodes = new Set<Socket>();
 
-const line = (message: StoreMessage): string => `${JSON.stringify(message)}\n`;
+const toLine = (message: StoreMessage): string => `${JSON.stringify(message)}\n`;
 
-function run(request: StoreRequest): number {
+function answer(request: StoreRequest): number {
   if ('write' in request) return publish(write(request.write));
   if ('increment' in request) {
     const value = (counters.get(request.increment) ?? 0) + 1;
@@ -37,7 +32,7 @@ function run(request: StoreRequest): number {
 }
 
 function publish(changes: Change[]): number {
-  if (changes.length > 0) for (const node of nodes) node.write(line({ changes }));
+  if (changes.length > 0) for (const node of nodes) node.write(toLine({ changes }));
   return changes.length;
 }
 
@@ -59,7 +54,7 @@ function write(operation: TodoOperation): Change[] {
   }
 }
 
-/** Stores a whole todo; a part of one means that it is not there (any more), which changes nothing. */
+/** Stores a todo. A partial one means that the todo does not exist (any more), and changes nothing. */
 function put(id: string, { text, done, createdAt }: Partial<Todo>): Change[] {
   if (text === undefined || done === undefined || createdAt === undefined) return [];
   const before = todos.get(id);
@@ -76,13 +71,13 @@ function remove(id: string): Change[] {
 
 const server = createServer({ noDelay: true }, (node) => {
   nodes.add(node);
-  node.write(line({ todos: [...todos] }));
+  node.write(toLine({ todos: [...todos] }));
   node.on('error', () => {});
   node.on('close', () => nodes.delete(node));
   onLines(node, (text) => {
     const request = JSON.parse(text) as StoreRequest;
-    const result = run(request);
-    node.write(line({ id: request.id, result }));
+    const result = answer(request);
+    node.write(toLine({ id: request.id, result }));
   });
 });
 

@@ -1,12 +1,13 @@
+/** What a client has been sent, so that it gets differences only. */
 export type Fields = Readonly<Record<string, unknown>>;
 
 interface Shown {
   fields: Fields;
-  /** The subscriptions that publish it. */
+  /** The subscriptions that publish the document. */
   subs: Set<string>;
 }
 
-/** What one client has been sent: a document that several subscriptions publish is added once and removed with the last. */
+/** The documents one client knows. A document of several subscriptions is added once and removed with the last of them. */
 export class ClientView {
   readonly #collections = new Map<string, Map<string, Shown>>();
 
@@ -25,13 +26,13 @@ export class ClientView {
     }
   }
 
-  /** Sends the top-level fields that differ from what the client has. */
+  /** Sends the top-level fields that differ from the client's copy. */
   changed(collection: string, id: string, fields: Fields): void {
     const shown = this.#collections.get(collection)?.get(id);
     if (shown === undefined) return;
     const { fields: before } = shown;
     shown.fields = fields;
-    const differing = Object.entries(fields).filter(([key, value]) => !same(value, before[key]));
+    const differing = Object.entries(fields).filter(([key, value]) => !isSame(value, before[key]));
     const cleared = Object.keys(before).filter((key) => !(key in fields));
     if (differing.length === 0 && cleared.length === 0) return;
     this.send({
@@ -55,7 +56,7 @@ export class ClientView {
     this.send({ msg: 'removed', collection, id });
   }
 
-  /** Takes back all that a subscription has published. */
+  /** Removes everything that a subscription has published. */
   drop(sub: string): void {
     for (const [collection, documents] of this.#collections) {
       for (const id of [...documents.keys()]) this.removed(sub, collection, id);
@@ -63,4 +64,4 @@ export class ClientView {
   }
 }
 
-const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
+const isSame = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);

@@ -1,34 +1,34 @@
-/** An app node: the todo app's files, its sockets, `/up`, and the two ways to stop, at once as Meteor does or drained. */
+/** The program of an app node: the todo app's files, its sockets, `/up`, and two ways to stop: at once, as Meteor does, or drained. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { drain, type Drain } from '../../src/server/index.ts';
+import { requestPath, sendText, serveFile } from '../http/files.ts';
 import { listen } from '../net/ports.ts';
+import { serveParent } from '../processes/serve-parent.ts';
+import { connectEmbeddedStore } from '../store/embedded.ts';
+import { connectRedisStore } from '../store/redis.ts';
+import type { Store } from '../store/store.ts';
 import { Accounts } from './accounts.ts';
-import { serveParent } from './child.ts';
 import { Sockets } from './sockets.ts';
-import { requestPath, sendText, serveFile } from './static.ts';
-import type { Store } from './store-api.ts';
-import { connectRedisStore } from './store-redis.ts';
-import { connectStore } from './store-socket.ts';
 
 export interface NodeOptions {
   id: string;
-  /** 0: any. */
+  /** Port to listen on; 0 picks a free one. */
   port: number;
-  /** The project's directory. */
+  /** Path of the project's directory. */
   root: string;
-  /** Of the control room; pages report to it. */
+  /** Address of the control room, where pages send their reports. */
   controlUrl: string;
   /** Signs login tokens; the same on all nodes. */
   accountsKey: string;
   /** Where the shared state is. */
   store: { port: number } | { redisUrl: string };
-  /** When it is drained: how long clients may stay, and over how long they should spread their moves, in ms. */
+  /** How long clients may stay when the node drains, and over how long they spread their moves, in ms. */
   drain: { afterMs: number; spreadMs: number };
 }
 
-/** How long answers under way may take to leave when the node stops. */
+/** How long the last answers may take to leave when the node stops, in ms. */
 const flushMs = 200;
 
 let node: { options: NodeOptions; store: Store; sockets: Sockets; leaving: Drain };
@@ -52,7 +52,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   }
   if (path === '/config.js') return sendConfig(response, options);
   if (path === '/sockjs' || path.startsWith('/sockjs/')) return sockets.request(request, response);
-  // As servers of WebSockets alone do: whoever asks over HTTP whether an app is here is told so.
+  // A plain request to a WebSocket path gets 426, as from a server that speaks WebSocket only.
   if (/^\/(websocket|ws)(\/|$)/.test(path)) return sendText(response, 426, 'upgrade required');
   const library = /^\/failover-websocket\.global\.js(\.map)?$/.test(path);
   return serveFile(request, response, join(options.root, library ? 'dist' : 'demo/app'), {
@@ -67,7 +67,7 @@ function sendConfig(response: ServerResponse, { controlUrl, id }: NodeOptions): 
   response.end(`window.demoConfig = ${JSON.stringify({ controlUrl, node: id })};\n`);
 }
 
-/** Stops as a process without a plan does: no close frame, only what has been written already still leaves. */
+/** Stops as a process without shutdown code does: no close frames; only what was already written still leaves. */
 function stop(): void {
   server.close();
   setTimeout(() => process.exit(0), flushMs);
@@ -85,12 +85,14 @@ serveParent({
     const store =
       'redisUrl' in options.store
         ? await connectRedisStore(options.store.redisUrl)
-        : await connectStore(options.store.port, () => {
-            console.error('the store is gone');
+        : await connectEmbeddedStore(options.store.port, () => {
+            console.error(
+              'The connection to the store has ended. This node cannot serve without it and exits.',
+            );
             process.exit(1);
           });
     const sockets = new Sockets({ store, nodeId: options.id, accounts: new Accounts(options.accountsKey) });
-    // By hand only: on SIGTERM it stops as a process without a plan.
+    // Drains only when the parent asks for it. On SIGTERM the node stops as a process without shutdown code does.
     const leaving = drain(server, { ...options.drain, clients: sockets.peers, signals: [] });
     node = { options, store, sockets, leaving };
     return listen(server, options.port);

@@ -1,8 +1,15 @@
+/** The publications that clients can subscribe to. */
+import { listTodos, type Todo } from '../store/store.ts';
 import type { ClientView } from './ddp-view.ts';
-import { bad, type MethodContext } from './methods.ts';
-import { listed, type Todo } from './store-api.ts';
+import { badParameter } from './method-error.ts';
+import type { MethodContext } from './methods.ts';
 
-/** Sends its documents to the view, then keeps them current. Throws a `MethodError` to refuse. Returns what ends it. */
+/**
+ * Adds its documents to the view and keeps them current.
+ *
+ * @returns a function that ends the publication
+ * @throws MethodError to refuse the subscription
+ */
 type Publication = (
   sub: string,
   view: ClientView,
@@ -16,7 +23,7 @@ export const publications: ReadonlyMap<string, Publication> = new Map<string, Pu
   [
     'todos',
     (sub, view, { store }) => {
-      for (const [id, todo] of listed(store.todos)) view.added(sub, 'todos', id, fieldsOf(todo));
+      for (const [id, todo] of listTodos(store.todos)) view.added(sub, 'todos', id, fieldsOf(todo));
       return store.onChange(({ id, todo }) => {
         if (todo) view.added(sub, 'todos', id, fieldsOf(todo));
         else view.removed(sub, 'todos', id);
@@ -27,14 +34,14 @@ export const publications: ReadonlyMap<string, Publication> = new Map<string, Pu
     'numbers',
     (sub, view, _, [n]) => {
       if (typeof n !== 'number' || !Number.isInteger(n) || n < 0 || n > 10_000) {
-        throw bad('n', 'an integer from 0 to 10000', n);
+        throw badParameter('n', 'an integer from 0 to 10000', n);
       }
       for (let i = 0; i < n; i++) view.added(sub, 'numbers', String(i), { n: i });
       return () => {};
     },
   ],
   [
-    // Which node serves its client, as data: it changes with a failover and with nothing else.
+    // The name of the node as a document: it changes with a failover and with nothing else.
     'node',
     (sub, view, { nodeId }) => {
       view.added(sub, 'nodes', 'mine', { name: nodeId });

@@ -1,9 +1,10 @@
-import type { ClientState, FailoverEntry, NodeId, PageView } from './state.ts';
+/** What the todo pages report to the control room: checked, kept for a while, and counted by node. */
+import type { ClientState, FailoverEntry, NodeId, PageView } from './api.ts';
 
-/** A client not heard of for so long is forgotten. */
+/** A client that has been silent for this long is forgotten. Pages report every 5 s (demo/app/telemetry.js). */
 const forgetAfterMs = 15_000;
 const keptFailovers = 50;
-/** Far above what a demo shows; the oldest make room. */
+/** Far more than a demo shows. Above it the client that has been silent longest is forgotten. */
 const keptClients = 2000;
 
 export interface ClientReport {
@@ -35,21 +36,27 @@ const viewFields: Record<keyof PageView, (value: unknown) => boolean> = {
   hedgesCancelled: isCount,
 };
 
-/** Checks what a page has sent. Throws a RangeError naming field and value; of the view it takes what makes sense. */
+/**
+ * Checks what a page has sent. Fields of the view that make no sense are dropped.
+ *
+ * @throws RangeError that names the field and its value
+ */
 export function parseClientReport(value: unknown): ClientReport {
-  if (!isRecord(value)) throw new RangeError(`the body must be a JSON object, not ${show(value)}`);
+  if (!isRecord(value)) throw new RangeError(`the body must be a JSON object, not ${formatValue(value)}`);
   const { id, status, node, rttMs, report, gone } = value;
   const text = (name: keyof typeof limits, field: unknown): string => {
     if (typeof field === 'string' && field.length > 0 && field.length <= limits[name]) return field;
-    throw new RangeError(`${name} must be a string of 1 to ${limits[name]} characters, not ${show(field)}`);
+    throw new RangeError(
+      `${name} must be a string of 1 to ${limits[name]} characters, not ${formatValue(field)}`,
+    );
   };
   if (rttMs !== undefined && !(typeof rttMs === 'number' && rttMs >= 0 && rttMs <= 600_000)) {
-    throw new RangeError(`rttMs must be a number from 0 to 600000, not ${show(rttMs)}`);
+    throw new RangeError(`rttMs must be a number from 0 to 600000, not ${formatValue(rttMs)}`);
   }
   if (report !== undefined && !isRecord(report))
-    throw new RangeError(`report must be an object, not ${show(report)}`);
+    throw new RangeError(`report must be an object, not ${formatValue(report)}`);
   if (gone !== undefined && typeof gone !== 'boolean')
-    throw new RangeError(`gone must be a boolean, not ${show(gone)}`);
+    throw new RangeError(`gone must be a boolean, not ${formatValue(gone)}`);
   return {
     id: text('id', id),
     status: text('status', status),
@@ -68,9 +75,9 @@ export function parseClientReport(value: unknown): ClientReport {
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-const show = (value: unknown): string => (JSON.stringify(value) ?? 'undefined').slice(0, 100);
+const formatValue = (value: unknown): string => (JSON.stringify(value) ?? 'undefined').slice(0, 100);
 
-/** What the todo pages report: who is served by whom, and their last failovers. */
+/** The known todo pages and their latest failovers. */
 export class Telemetry {
   readonly #clients = new Map<string, ClientState>();
   #failovers: FailoverEntry[] = [];
@@ -92,13 +99,14 @@ export class Telemetry {
     return this.#failovers;
   }
 
+  /** Number of pages that a node serves. */
   count(node: NodeId): number {
     return this.clients.filter((client) => client.node === node).length;
   }
 
   receive({ id, status, node, rttMs, view, report, gone }: ClientReport): void {
     const lastSeen = this.now();
-    // Deleted first, so that the map's order is that of the last word.
+    // Deleted first, so that the map is ordered by the time of the last report.
     this.#clients.delete(id);
     if (!gone) {
       this.#clients.set(id, {
@@ -119,7 +127,7 @@ export class Telemetry {
     this.onChange();
   }
 
-  /** Forgets the clients that have fallen silent. */
+  /** Forgets clients that have fallen silent. */
   sweep(): void {
     const silent = this.clients.filter(({ lastSeen }) => this.now() - lastSeen >= forgetAfterMs);
     for (const { id } of silent) this.#clients.delete(id);

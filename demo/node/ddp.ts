@@ -1,12 +1,13 @@
 /** The server's side of DDP, as Meteor 2 and 3 speak it. */
 import { randomUUID } from 'node:crypto';
+import type { Store } from '../store/store.ts';
 import type { Accounts, User } from './accounts.ts';
 import { ClientView } from './ddp-view.ts';
-import { MethodError, methods } from './methods.ts';
+import { MethodError } from './method-error.ts';
+import { methods } from './methods.ts';
 import { publications } from './publications.ts';
-import type { Store } from './store-api.ts';
 
-/** One client's connection, whatever it runs over. */
+/** One client's connection, over any transport. */
 export interface Peer {
   send(text: string): void;
   close(code?: number, reason?: string): void;
@@ -17,15 +18,15 @@ export interface DdpContext {
   store: Store;
   nodeId: string;
   accounts: Accounts;
-  /** Tells a client of this library which node it is on, now that it is connected. Others ignore it. */
+  /** Called for each new session. Tells clients of this library which node they are on; other clients ignore it. */
   greet(peer: Peer): void;
-  /** Silence after which the server pings, and after which it then drops the client, in ms. Meteor's are 15 s each. */
+  /** How long a client may be silent before the server pings, then before it drops the client, in ms. Meteor's are 15 s each. */
   heartbeat?: { intervalMs: number; timeoutMs: number };
 }
 
 const versions = ['1', 'pre2', 'pre1'];
 
-/** No id that a client gives: a publication that nobody subscribes to. */
+/** Stands for a publication without a subscription. No client uses it as an id. */
 const ownAccount = '(own account)';
 
 interface Message {
@@ -39,15 +40,16 @@ const isStrings = (value: unknown): value is string[] =>
 const isArrayOrAbsent = (value: unknown): value is unknown[] | undefined =>
   value === undefined || Array.isArray(value);
 
+/** One client's DDP session. */
 export class DdpSession {
   readonly #peer: Peer;
   readonly #context: DdpContext;
   readonly #view: ClientView;
-  /** Running publications, and what ends each. */
+  /** Running publications by subscription id, with the function that ends each. */
   readonly #subs = new Map<string, () => void>();
   #user: User | undefined;
-  /** Messages of one session are handled in order, each after the one before it is done. */
-  #turn: Promise<void> = Promise.resolve();
+  /** The last message. A session handles its messages one after the other. */
+  #lastMessage: Promise<void> = Promise.resolve();
   #connected = false;
   #closed = false;
   #heartbeat: NodeJS.Timeout | undefined;
@@ -56,7 +58,7 @@ export class DdpSession {
     this.#peer = peer;
     this.#context = context;
     this.#view = new ClientView((message) => this.#send(message));
-    // What Meteor greets every socket with, for clients older than 0.6.7.
+    // Meteor sends this on every socket, for clients older than 0.6.7.
     this.#send({ server_id: '0' });
   }
 
@@ -73,16 +75,16 @@ export class DdpSession {
     }
     if (message.msg === 'connect') return this.#connect(message);
     if (!this.#connected) return this.#error('Must connect first', message);
-    this.#alive();
-    // Not in turn: a client may ask whether we live while a method takes its time.
+    this.#restartHeartbeat();
+    // Out of order: a client must get its answer while a slow method runs.
     if (message.msg === 'ping') {
       return this.#send({ msg: 'pong', ...(message['id'] !== undefined && { id: message['id'] }) });
     }
     if (message.msg === 'pong') return;
-    this.#turn = this.#turn.then(() => (this.#closed ? undefined : this.#handle(message)));
+    this.#lastMessage = this.#lastMessage.then(() => (this.#closed ? undefined : this.#handle(message)));
   }
 
-  /** The connection has ended. */
+  /** To be called when the connection has ended. */
   closed(): void {
     this.#closed = true;
     clearTimeout(this.#heartbeat);
@@ -102,11 +104,11 @@ export class DdpSession {
     this.#connected = true;
     this.#send({ msg: 'connected', session: randomUUID() });
     this.#context.greet(this.#peer);
-    this.#alive();
+    this.#restartHeartbeat();
   }
 
-  /** The client was heard of. */
-  #alive(): void {
+  /** Called for every message of the client. */
+  #restartHeartbeat(): void {
     const { intervalMs, timeoutMs } = this.#context.heartbeat ?? { intervalMs: 15_000, timeoutMs: 15_000 };
     clearTimeout(this.#heartbeat);
     this.#heartbeat = setTimeout(() => {
@@ -133,7 +135,7 @@ export class DdpSession {
     if (typeof id !== 'string' || typeof name !== 'string' || !isArrayOrAbsent(params)) {
       return this.#error('Malformed subscription', message);
     }
-    // Sent again by a client that did not know it was heard: it already runs.
+    // A client that did not see the answer may send it again; the publication already runs.
     if (this.#subs.has(id)) return;
     try {
       const publish = publications.get(name);
@@ -169,11 +171,11 @@ export class DdpSession {
     } catch (error) {
       this.#send({ msg: 'result', id, error: asMethodError(error).toWire() });
     }
-    // A method resolves when the feed has shown its changes, so they were sent before this.
+    // A method resolves after the feed has shown its changes, so the client has them before this message.
     this.#send({ msg: 'updated', methods: [id] });
   }
 
-  /** Whoever is logged in is shown their own account, as Meteor's null publication does. */
+  /** Publishes the user's own account, as Meteor's null publication does. */
   #setUser(user: User | undefined): void {
     if (user?.id === this.#user?.id) return;
     this.#user = user;

@@ -1,3 +1,4 @@
+/** Static files over HTTP. */
 import { readFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { extname, resolve, sep } from 'node:path';
@@ -15,7 +16,7 @@ const types: Record<string, string> = {
   '.webmanifest': 'application/manifest+json',
 };
 
-/** The path of a request's URL without its query, decoded; `undefined` where it is malformed. */
+/** The decoded path of a request's URL, without its query. `undefined` when it is malformed. */
 export function requestPath(request: IncomingMessage): string | undefined {
   try {
     return decodeURIComponent((request.url ?? '/').split('?', 1)[0] ?? '/');
@@ -30,9 +31,9 @@ export function sendText(response: ServerResponse, status: number, text: string)
 }
 
 /**
- * Answers GET and HEAD with a file below `directory` (`/` is its index.html), anything else with 404 or 405. Only names of
- * letters, digits, `-`, `_` and single dots are served: no hidden file, no way out of the directory; and only the types above, so
- * that a server's own source beside its pages is none of them.
+ * Answers GET and HEAD with a file below `directory`; `/` is its index.html. Everything else gets 404 or 405. A path may hold
+ * letters, digits, `-`, `_` and single dots only: that keeps hidden files and everything outside the directory out of reach.
+ * Only the types above are served, so the TypeScript sources are not.
  *
  * @param headers sent with every file
  */
