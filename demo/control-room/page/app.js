@@ -1,4 +1,4 @@
-/** The control room: listens to the state of the cluster and hands it to the parts of the page. */
+/** The control room's page: receives the state of the cluster and passes it to each part of the page. */
 import { clientList } from './clients.js';
 import { $, setText } from './dom.js';
 import { failoverList } from './failovers.js';
@@ -12,13 +12,13 @@ opener($('opener'), $('open-app'));
 
 const parts = [
   clusterMap($('map')),
-  nodeCards($('nodes')),
+  nodeCards($('nodes'), $('faults')),
   settings($('settings'), $('settings-problem')),
   clientList($('clients'), $('clients-number'), todoApp),
   failoverList($('failovers'), todoApp),
 ];
 
-/** The link to the todo app, with the policy and the standby of the fields beside it. */
+/** Keeps the link to the todo app in step with the policy and standby fields beside it. */
 function opener(form, link) {
   const { policy, standby } = form.elements;
   const update = () => {
@@ -41,8 +41,8 @@ const events = new EventSource('/api/events');
 events.onmessage = ({ data }) => {
   live('yes', 'Live');
   const state = JSON.parse(data);
-  // The server lists pages by their last word; here each keeps its place.
+  // The server lists pages by the time of their last report. Here each keeps its place.
   state.clients.sort((x, y) => (x.id < y.id ? -1 : 1));
   for (const part of parts) part.update(state);
 };
-events.onerror = () => live('no', 'The cluster does not answer. Is “npm run demo” still running?');
+events.onerror = () => live('no', 'The cluster does not answer. Check that “npm run demo” is still running.');

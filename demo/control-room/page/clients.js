@@ -1,6 +1,7 @@
-/** The open todo pages, and the node that serves each. */
+/** The open todo pages: the state of each, and the node that serves it. */
 import { h, setText, sync } from './dom.js';
-import { known, MOVING, ms, plural, shortId, STATUSES } from './words.js';
+import { ms, plural, shortId } from './format.js';
+import { pageState } from './words.js';
 
 export function clientList(root, number, todoApp) {
   const rows = new Map();
@@ -24,7 +25,7 @@ export function clientList(root, number, todoApp) {
     { class: 'empty' },
     'No page is open. ',
     h('a', { href: todoApp, target: '_blank', rel: 'noopener' }, 'Open the todo app'),
-    ', best in two windows beside this one.',
+    ' in a window beside this one, or better in two.',
   );
   root.append(empty, table);
 
@@ -61,7 +62,7 @@ function row(id) {
       rtt,
     ),
     update(client) {
-      const { label, tone } = client.leaving ? MOVING : known(STATUSES, client.status);
+      const { label, tone } = pageState(client);
       setText(status, label);
       status.dataset.tone = tone;
       setText(doing, doingNow(client));
@@ -78,12 +79,14 @@ function nodeMark(mark, node, otherwise) {
   mark.dataset.node = node ?? '';
 }
 
-/** The line below the status: what is under way, or what has been. */
+/** The line below the status: what the page does now, or what it has been spared. */
 function doingNow({ status, leaving, attempt, until, probe, hedgesCancelled = 0 }) {
-  const probed = probe === undefined ? '' : ` · probe says ${probe}`;
-  if (leaving) return 'its node leaves: a replacement is dialled beside it';
+  const probed = probe === undefined ? '' : ` · probe: ${probe}`;
+  if (leaving) return 'its node drains: the page connects to another';
   if (status === 'suspect') {
-    return attempt > 0 ? `silent: dial ${attempt} beside it${probed}` : 'silent: a dial beside it is due';
+    return attempt > 0
+      ? `node is silent: dial ${attempt} runs beside it${probed}`
+      : 'node is silent: the page is about to dial';
   }
   if (status === 'connecting') return `dial ${attempt}${probed}`;
   if (status === 'waiting') {
@@ -91,5 +94,5 @@ function doingNow({ status, leaving, attempt, until, probe, hedgesCancelled = 0 
     return `dial ${attempt} in ${left} s${probed}`;
   }
   if (status !== 'online' || hedgesCancelled === 0) return '';
-  return `${plural(hedgesCancelled, 'replacement')} not needed: the link had answered after all`;
+  return `${plural(hedgesCancelled, 'replacement')} cancelled: the silent node answered after all`;
 }

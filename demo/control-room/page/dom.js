@@ -1,4 +1,4 @@
-/** Small helpers around the DOM. Text is only ever set as text: everything shown here was said by other pages. */
+/** Small DOM helpers. Text is always set as text, never as HTML: most of it comes from other pages. */
 
 const SVG = 'http://www.w3.org/2000/svg';
 
@@ -16,12 +16,12 @@ export const h = (tag, attributes = {}, ...children) =>
 export const s = (tag, attributes = {}, ...children) =>
   fill(document.createElementNS(SVG, tag), attributes, children);
 
-/** Sets text only where it differs: a live region reads out every write. */
+/** Sets a text only when it differs: screen readers announce every write to a live region. */
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-/** Makes `parent` show one item per entry, in order. What is there stays and is updated; focus and open details survive. */
+/** Shows one item per entry, in order. Items stay in place and are updated, so that focus and open details survive. */
 export function sync(parent, items, entries, create) {
   const wanted = new Set(entries.map(([key]) => key));
   for (const [key, { node }] of items) {
@@ -39,7 +39,7 @@ export function sync(parent, items, entries, create) {
   }
 }
 
-/** POSTs JSON; rejects with what the server said is wrong. */
+/** POSTs JSON; rejects with the server's own error text. */
 export async function post(path, body = {}) {
   const response = await fetch(path, {
     method: 'POST',
@@ -48,5 +48,5 @@ export async function post(path, body = {}) {
   });
   if (response.ok) return;
   const { error } = await response.json().catch(() => ({}));
-  throw new Error(error ?? `The control room answered ${response.status}`);
+  throw new Error(error ?? `The control room answered with status ${response.status}.`);
 }

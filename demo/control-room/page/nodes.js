@@ -1,67 +1,15 @@
-/** One card per node: how it fares, and the faults it can be given. */
+/** One card per node: its state, and a button for each fault. */
 import { h, post, setText, sync } from './dom.js';
+import { FAULTS, isBroken } from './faults.js';
 import { APP_STATES, known } from './words.js';
 
 /**
- * The faults in the order of the buttons. `refuse(node)` says why one makes no sense now, or nothing.
+ * @param root gets the cards
+ * @param explanations a list that gets a sentence for each button
  */
-const FAULTS = [
-  {
-    name: 'stop',
-    label: 'Stop',
-    does: 'SIGTERM: the app exits at once, as Meteor does',
-    refuse: ({ app }) =>
-      app === 'hung'
-        ? 'A hung process cannot act on SIGTERM. Kill or restart it.'
-        : notRunning(app, 'stopped'),
-  },
-  {
-    name: 'kill',
-    label: 'Kill',
-    does: 'SIGKILL: the app is gone without a word',
-    refuse: ({ app }) => (app === 'stopped' ? 'The app is stopped already.' : starting(app)),
-  },
-  {
-    name: 'hang',
-    label: 'Hang',
-    does: 'SIGSTOP: the app keeps its connections and says nothing more',
-    refuse: ({ app }) => notRunning(app, 'hung'),
-  },
-  {
-    name: 'blackhole',
-    label: 'Black-hole',
-    does: 'Packets to and from the node vanish',
-    refuse: ({ network }) => (network === 'blackholed' ? 'The node is black-holed already.' : undefined),
-  },
-  {
-    name: 'drain',
-    label: 'Drain',
-    does: 'The app announces its end, serves until its pages have moved, then exits',
-    refuse: ({ app, network }) =>
-      network === 'blackholed'
-        ? 'Its announcement could not leave the black-holed node.'
-        : notRunning(app, 'draining'),
-  },
-  {
-    name: 'restart',
-    label: 'Restart',
-    does: 'Starts the app anew and repairs its network',
-    refuse: ({ app }) => starting(app),
-  },
-];
-
-const starting = (app) => (app === 'starting' ? 'The app is just starting.' : undefined);
-
-function notRunning(app, wanted) {
-  if (app === 'running') return undefined;
-  if (app === wanted) return `The app is ${wanted} already.`;
-  return app === 'starting' ? 'The app is just starting.' : `The app is ${app}. Restart it first.`;
-}
-
-const broken = ({ app, network }) => app === 'stopped' || app === 'hung' || network !== 'ok';
-
-export function nodeCards(root) {
+export function nodeCards(root, explanations) {
   const cards = new Map();
+  explanations.append(...FAULTS.flatMap(({ label, does }) => [h('dt', {}, label), h('dd', {}, does)]));
   return {
     update: ({ nodes }) =>
       sync(
@@ -111,7 +59,7 @@ function card(id) {
   }
 
   const refusal = (fault) =>
-    busy === undefined ? fault.refuse(node) : 'Wait until the last order is carried out.';
+    busy === undefined ? fault.refuse(node) : 'The last order is still running. Wait a moment.';
 
   function paint() {
     const { label, tone } = known(APP_STATES, node.app);
@@ -128,12 +76,12 @@ function card(id) {
     fact('process', node.pid === undefined ? 'none' : `pid ${node.pid}`);
     for (const { fault, button } of buttons) {
       const reason = refusal(fault);
-      // Not `disabled`: the reason must stay within reach of a keyboard and of a finger.
+      // Not `disabled`: keyboard and touch users must be able to reach the button and read the reason.
       button.setAttribute('aria-disabled', String(reason !== undefined));
       button.title = reason ?? fault.does;
       button.setAttribute('aria-busy', String(busy === fault.name));
     }
-    buttons.at(-1).button.classList.toggle('primary', broken(node) && busy === undefined);
+    buttons.at(-1).button.classList.toggle('primary', isBroken(node) && busy === undefined);
   }
 
   function fact(name, text, tone = '') {
@@ -162,7 +110,7 @@ function card(id) {
     ),
     h(
       'div',
-      { class: 'faults', role: 'group', 'aria-label': `Orders for node ${id}` },
+      { class: 'faults', role: 'group', 'aria-label': `Faults for node ${id}` },
       ...buttons.map(({ button }) => button),
     ),
     problem,

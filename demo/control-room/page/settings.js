@@ -1,21 +1,21 @@
-/** Round trip and health check: form fields that follow the cluster, except while a person is changing them. */
+/** Round trip and health check: fields that follow the cluster, except while a person changes them. */
 import { $, post, setText } from './dom.js';
 
 const NOTES = {
   gateway:
-    'As often found: a node whose app is dead still counts as healthy and keeps getting new connections.',
-  app: 'A node whose app does not answer gets no new connections after two failed checks (5 to 10 s).',
+    'A node with a dead app still counts as healthy and gets new connections. Many real balancers are set up like this.',
+  app: 'A node with a dead app gets no new connections after two failed checks, 5 to 10 s later.',
 };
 
 export function settings(form, problem) {
   const { rtt, health } = form.elements;
-  /** Changes on their way to the server: until they are there the fields are the person's. */
-  let underWay = 0;
+  /** Changes that the server has not confirmed. Until it has, the fields show what the person chose. */
+  let unconfirmed = 0;
   let dragging = false;
   let last;
 
   async function change(path, body) {
-    underWay++;
+    unconfirmed++;
     problem.hidden = true;
     try {
       await post(path, body);
@@ -23,7 +23,7 @@ export function settings(form, problem) {
       problem.textContent = error.message;
       problem.hidden = false;
     } finally {
-      underWay--;
+      unconfirmed--;
       if (last !== undefined) update(last);
     }
   }
@@ -32,8 +32,8 @@ export function settings(form, problem) {
 
   function update(state) {
     last = state;
-    if (underWay > 0 || dragging) return;
-    // The cluster can be started with more than the slider offers.
+    if (unconfirmed > 0 || dragging) return;
+    // `--rtt` allows more than the slider's usual range.
     rtt.max = String(Math.max(300, state.rttMs));
     rtt.value = String(state.rttMs);
     setText($('rtt-value'), `${state.rttMs} ms`);
@@ -45,7 +45,7 @@ export function settings(form, problem) {
     dragging = true;
     showRtt();
   });
-  // A drag back to where it began ends without `change`.
+  // A drag that ends where it began fires no `change`.
   for (const end of ['change', 'pointerup', 'pointercancel', 'blur']) {
     rtt.addEventListener(end, () => (dragging = false));
   }

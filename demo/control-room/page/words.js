@@ -1,13 +1,5 @@
-/** Names, words and figures: everything the page says about a state or a report. */
-
-/** A duration as a person reads it: 182 ms, 6.56 s, 12.3 s. */
-export const ms = (value) =>
-  value < 2_000 ? `${Math.round(value)} ms` : `${(value / 1000).toFixed(value < 9_995 ? 2 : 1)} s`;
-
-export const plural = (n, one, many = `${one}s`) => `${n} ${n === 1 ? one : many}`;
-
-/** The first part of a random id tells pages apart well enough. */
-export const shortId = (id) => id.slice(0, 4);
+/** The words for states, causes and outcomes, and the tone (colour) of each. */
+import { ms } from './format.js';
 
 export const CAUSES = {
   refused: 'refused',
@@ -24,14 +16,16 @@ export const CAUSES = {
   manual: 'asked for',
 };
 
-const OUTCOMES = { ...CAUSES, open: 'open', cancelled: 'not needed any more', timeout: 'gave up waiting' };
+export const causeText = (cause) => CAUSES[cause] ?? cause;
 
-/** Colour of an attempt, and what it means. */
+const OUTCOMES = { ...CAUSES, open: 'connected', cancelled: 'not needed any more', timeout: 'timed out' };
+
+/** The tone of an attempt, and its name in the legend. */
 export const TONES = {
-  good: 'open',
+  good: 'connected',
   standby: 'standby promoted',
   bad: 'refused or failed',
-  slow: 'gave up waiting',
+  slow: 'timed out',
   muted: 'cancelled',
 };
 
@@ -42,74 +36,31 @@ export function outcome(name, standby) {
   return { tone, label: OUTCOMES[name] ?? name };
 }
 
-const number = (value) => (Number.isFinite(value) ? value : 0);
-const text = (value, length = 24) => (typeof value === 'string' ? value.slice(0, length) : '');
-const list = (value) => (Array.isArray(value) ? value : []);
+/** What shortened a failover: its tag, and a sentence for the tooltip. */
+export const HELPERS = {
+  handover: ['without a gap', 'The old connection served until the replacement had replayed everything.'],
+  standby: ['standby promoted', 'A second connection was open already, so no dial was needed.'],
+  hedge: [
+    'hedged',
+    'The page dialled a replacement and kept the silent connection until the replacement answered.',
+  ],
+};
 
-/** A report as some page has sent it, made safe to draw: the control room's server passes on what it is told. */
-export const readReport = (report) => ({
-  cause: text(report.cause),
-  fromNode: text(report.fromNode),
-  toNode: text(report.toNode),
-  ...Object.fromEntries(
-    [
-      'startedAt',
-      'detectedAfterMs',
-      'upAfterMs',
-      'replayMs',
-      'replayed',
-      'queuedFlushed',
-      'unconfirmedSends',
-    ].map((key) => [key, number(report[key])]),
-  ),
-  // Missing: that page does not say how long it had no connection.
-  gapMs: Number.isFinite(report.gapMs) ? report.gapMs : undefined,
-  attempts: list(report.attempts).map((attempt) => ({
-    outcome: text(attempt?.outcome),
-    startedAt: number(attempt?.startedAt),
-    waitedMs: number(attempt?.waitedMs),
-    durationMs: number(attempt?.durationMs),
-    standby: attempt?.standby === true,
-  })),
-  probes: list(report.probes).map((probe) => ({
-    verdict: text(probe?.verdict),
-    advice: text(probe?.advice, 100),
-    status: Number.isFinite(probe?.status) ? probe.status : undefined,
-    retryAfterMs: Number.isFinite(probe?.retryAfterMs) ? probe.retryAfterMs : undefined,
-    startedAt: number(probe?.startedAt),
-    durationMs: number(probe?.durationMs),
-  })),
-});
-
-/** Silence before it was noticed, search for a replacement, replay: what a person had to wait. */
-export const totalMs = ({ detectedAfterMs, upAfterMs, replayMs }) => detectedAfterMs + upAfterMs + replayMs;
-
-/** Left for a replacement while it still worked: nobody had to wait. A link that fell silent did not work. */
-export const seamless = ({ cause, gapMs }) => (cause === 'drain' || cause === 'manual') && gapMs === 0;
-
-/** What made it shorter, if anything. A standby may have failed as well: it is the last attempt that counts. */
-export function helper(report) {
-  if (seamless(report)) return 'handover';
-  if (report.attempts.at(-1)?.standby) return 'standby';
-  // The old connection was kept until the replacement had answered.
-  return report.cause === 'silent' && report.gapMs === 0 ? 'hedge' : undefined;
-}
-
-/** What a probe found: verdict, status, what to look at, how long it asks to stay away. */
+/** What a probe found: verdict and status, advice, and how long the server asks clients to stay away. */
 export function probeText({ status, verdict, advice, retryAfterMs }) {
-  const after = retryAfterMs === undefined ? '' : ` (after ${ms(retryAfterMs)})`;
+  const after = retryAfterMs === undefined ? '' : ` (retry after ${ms(retryAfterMs)})`;
   return `${verdict}${status === undefined ? '' : ` ${status}`}${advice === '' ? '' : `: ${advice}`}${after}`;
 }
 
 export const APP_STATES = {
   running: { label: 'Running', tone: 'good' },
   starting: { label: 'Starting…', tone: 'slow' },
-  draining: { label: 'Leaving', tone: 'slow' },
+  draining: { label: 'Draining', tone: 'slow' },
   hung: { label: 'Hung', tone: 'bad' },
   stopped: { label: 'Stopped', tone: 'bad' },
 };
 
-export const STATUSES = {
+const PAGE_STATES = {
   online: { label: 'Online', tone: 'good' },
   suspect: { label: 'Suspect', tone: 'slow' },
   connecting: { label: 'Connecting', tone: 'slow' },
@@ -119,7 +70,9 @@ export const STATUSES = {
   failed: { label: 'Gave up', tone: 'bad' },
 };
 
-/** Online, on a node that has announced its end. */
-export const MOVING = { label: 'Moving', tone: 'slow' };
+/** The state of a page. A page that is online on a draining node is moving. */
+export const pageState = ({ status, leaving }) =>
+  leaving ? { label: 'Moving', tone: 'slow' } : known(PAGE_STATES, status);
 
+/** An entry of a table; a name that the table does not know is shown as it is. */
 export const known = (table, name) => table[name] ?? { label: name, tone: 'muted' };
