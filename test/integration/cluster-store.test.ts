@@ -218,7 +218,7 @@ withRedis('the store in Redis', () => {
       startCluster({ redisUrl: 'redis://user:secret@127.0.0.1:1', quiet: true }),
     ).rejects.toMatchObject({
       kind: 'start',
-      message: expect.stringMatching(/^cannot reach Redis at 127\.0\.0\.1:1: (?!.*secret)/),
+      message: expect.stringMatching(/^Cannot reach Redis at 127\.0\.0\.1:1: (?!.*secret)/),
     });
   });
 });

@@ -87,7 +87,7 @@ describe('the house', () => {
       'demo/attic/x.ts: attic may not import test',
       'src/server/index.ts: server may not import demo',
       'cycle: demo/cluster.ts → demo/control-room/server.ts → demo/cluster.ts',
-      'cycle: demo/control-room/page/app.js → demo/control-room/page/dom.js → demo/control-room/page/app.js',
+      'cycle: demo/control-room/page/dom.js → demo/control-room/page/app.js → demo/control-room/page/dom.js',
     ]);
   });
 });

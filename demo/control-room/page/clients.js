@@ -81,7 +81,7 @@ function nodeMark(mark, node, otherwise) {
 
 /** The line below the status: what the page does now, or what it has been spared. */
 function doingNow({ status, leaving, attempt, until, probe, hedgesCancelled = 0 }) {
-  const probed = probe === undefined ? '' : ` · probe: ${probe}`;
+  const probed = probe === undefined ? '' : ` · probe ${probe}`;
   if (leaving) return 'its node drains: the page connects to another';
   if (status === 'suspect') {
     return attempt > 0

@@ -73,7 +73,7 @@ function mapDrawing(layout) {
         rttMs > 0 ? `${rttMs} ms` : '',
         `A round trip takes ${rttMs} ms more`,
       );
-      balancer.set(`checks the ${health}`, '');
+      balancer.set(`checks ${health}s`, '');
       for (const node of nodes) {
         const standbys = clients.filter(({ standby }) => standby === node.id).length;
         ways[node.id]?.update(node, standbys);

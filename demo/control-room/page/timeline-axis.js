@@ -3,8 +3,9 @@ import { s } from './dom.js';
 import { ms } from './format.js';
 import { upMs, totalMs } from './report.js';
 
-/** Width of one character of a flag's name, in CSS px, a little generous. */
-const CHARACTER = 6.2;
+/** Widest average of a character in a flag's name (`served` is semi-bold), and the gap between two names, in CSS px. */
+const CHARACTER_WIDTH = 6.6;
+const NAME_GAP = 10;
 
 export function timelineAxis({ x, end, plotWidth, width }, top, bottom) {
   return ticks(end, plotWidth).map((at) => {
@@ -34,7 +35,7 @@ export function timelineFlags(report, { x, width }, top, bottom) {
     { at: report.detectedAfterMs, name: report.cause === 'drain' ? 'announced' : 'noticed' },
     { at: upMs(report), name: 'connected' },
     { at: totalMs(report), name: 'served' },
-  ].map((flag) => ({ ...flag, room: flag.name.length * CHARACTER + 8 }));
+  ].map((flag) => ({ ...flag, room: flag.name.length * CHARACTER_WIDTH + NAME_GAP }));
   let free = 0;
   return flags.map(({ at, name, room }, i) => {
     // Leave room for the names that follow, so that none leaves the picture on the right.
