@@ -44,8 +44,9 @@ export default defineConfig({
           name: 'package',
           include: ['test/package/**/*.test.ts'],
           globalSetup: ['test/support/pack-package.ts'],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          // Bundlers and compilers take seconds, and many times that where the machine is busy.
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
           sequence: { groupOrder: 3 },
         },
       },

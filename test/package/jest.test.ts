@@ -26,7 +26,7 @@ describeConsumer('Jest with jsdom', () => {
     ['import', 'entries.test.mjs', ['--experimental-vm-modules']],
   ])('uses every entry by %s', async (_, file, flags) => {
     const jest = [...flags, consumerFile('jest/bin/jest.js'), '--config', 'jest.config.json', '--json', file];
-    const results = JSON.parse(await runNode(app, jest, { timeoutMs: 50_000 })) as object;
+    const results = JSON.parse(await runNode(app, jest)) as object;
     expect(results).toMatchObject({ success: true, numPassedTests: 1 });
   });
 });

@@ -4,7 +4,7 @@ import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { describe, inject } from 'vitest';
+import { describe, inject, it } from 'vitest';
 import { projectRoot } from '../../tools/run.ts';
 import { consumerHome, consumerSources, hasConsumers } from './consumers.ts';
 
@@ -69,7 +69,7 @@ export async function runNode(
   args: readonly string[],
   options: { env?: Record<string, string>; timeoutMs?: number } = {},
 ): Promise<string> {
-  const { env, timeoutMs = 20_000 } = options;
+  const { env, timeoutMs = 100_000 } = options;
   try {
     const { stdout } = await execute(process.execPath, args, {
       cwd: app.folder,
@@ -89,8 +89,13 @@ export const consumerFile = (path: string): string => join(consumerHome, 'node_m
 
 const missing = !(await hasConsumers());
 
-/** `describe` for what needs the consumers' tools: skipped by name where they are missing, except under CI=true. */
+/** `describe` for what needs the consumers' tools: skipped by name where they are missing, a failure under CI=true. */
 export function describeConsumer(name: string, tests: () => void): void {
-  const skipped = missing && process.env.CI !== 'true';
-  describe.skipIf(skipped)(missing ? `${name} (missing: npm run setup)` : name, tests);
+  if (!missing) describe(name, tests);
+  else if (process.env.CI !== 'true') describe.skip(`${name} (missing: npm run setup)`, tests);
+  else {
+    it(`${name} is installed`, () => {
+      throw new Error(`${name} is missing or not as its lockfile has it. Run \`npm run setup\`.`);
+    });
+  }
 }
