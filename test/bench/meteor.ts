@@ -17,7 +17,8 @@ interface Kind {
 
 async function measure(harness: Harness, o: MeteorOptions): Promise<Section[]> {
   const missing = await ensureMeteorClient();
-  if (missing !== undefined) throw new Error(`no Meteor client: ${missing}`);
+  if (missing !== undefined)
+    throw new Error(`The benchmark needs a Meteor client, and there is none: ${missing}`);
   const { version } = (await findMeteorClient())!;
   const rows: Row[] = [];
   const ratios: Row[] = [];
@@ -73,7 +74,9 @@ async function outagesOf(harness: Harness, o: MeteorOptions, fault: OutageName):
         open: () => openApp(harness, o, client, transport),
       };
       outcomes.push(...(await playRound(harness.cluster, fault, round)).outcomes);
-      process.stderr.write(`${fault}, ${client}, ${transport}: ${outcomes.length} of ${o.victims} victims\n`);
+      process.stderr.write(
+        `Fault ${fault}, client ${client} over ${transport}: ${outcomes.length} of ${o.victims} victims are measured.\n`,
+      );
     }
   }
 }
@@ -110,4 +113,6 @@ function ratioRows(fault: string, kinds: readonly Kind[], limitMs: number): Row[
   });
 }
 
-await benchmark(() => parseOptions(process.argv.slice(2)), help, measure);
+/** Runs the benchmark with these command line arguments. */
+export const run = (args: readonly string[]): Promise<void> =>
+  benchmark(help, () => parseOptions(args), measure);

@@ -24,7 +24,7 @@ interface Seen {
 }
 
 /** Handshakes fail many times in a row, then one node serves again. */
-export async function failures(harness: Harness, o: Options): Promise<Section> {
+export async function outage(harness: Harness, o: Options): Promise<Section> {
   const { cluster } = harness;
   const rows: Row[] = [];
   const pages: BenchPage[] = [];
@@ -34,7 +34,9 @@ export async function failures(harness: Harness, o: Options): Promise<Section> {
     const all = pages.map(({ page }) => page);
     await begin(all);
     await Promise.all([cluster.apply('a', 'stop'), cluster.apply('b', 'stop')]);
-    process.stderr.write(`until every page has seen ${o.failures} failures\n`);
+    process.stderr.write(
+      `Both nodes are stopped until every page has seen ${o.failures} failed handshakes.\n`,
+    );
     // Asked again and again: no protocol waits for minutes for one answer.
     const failed = (page: Page) =>
       page.evaluate(
@@ -108,7 +110,7 @@ async function scene(
 ): Promise<Row> {
   const { cluster } = harness;
   const opened: BenchPage[] = [];
-  process.stderr.write(`${name}: ${minutes} min\n`);
+  process.stderr.write(`The case "${name}" takes ${minutes} min.\n`);
   try {
     for (let i = 0; i < o.pages; i++) opened.push(await harness.open('ddp', options));
     const pages = opened.map(({ page }) => page);

@@ -45,7 +45,7 @@ export async function stalls(harness: Harness, o: Options): Promise<Section> {
         ),
       ),
     );
-    process.stderr.write(`stalls for ${minutes} min\n`);
+    process.stderr.write(`The network stalls for ${minutes} min.\n`);
     await pause(minutes * 60_000);
     for (const [i, page] of pages.entries())
       rows.push({ page: i + 1, ...(await stallRow(page, before[i]!)) });
@@ -115,7 +115,7 @@ export async function idle(harness: Harness, o: Options): Promise<Section> {
     }
     const read = (): Promise<Spent[]> => Promise.all(resting.map(({ page }) => spent(harness, page)));
     const before = await read();
-    process.stderr.write(`at rest for ${minutes} min\n`);
+    process.stderr.write(`The pages rest for ${minutes} min.\n`);
     const from = performance.now();
     await pause(minutes * 60_000);
     const after = await read();

@@ -39,7 +39,9 @@ export async function series(
         const round = await playRound(harness.cluster, fault, { ...o, warm, open });
         outcomes.push(...round.outcomes);
         gaps.push(...round.gaps);
-        process.stderr.write(`\r${fault}, ${client}: ${outcomes.length} of ${o.victims} victims `);
+        process.stderr.write(
+          `\rFault ${fault}, client ${client}: ${outcomes.length} of ${o.victims} victims are measured. `,
+        );
       }
     }
     process.stderr.write('\n');

@@ -34,7 +34,7 @@ export async function turnover(
   const apart: number[] = [];
   for (const fault of faults) {
     for (const client of o.clients) {
-      process.stderr.write(`${fault}, ${client}\n`);
+      process.stderr.write(`Pages of ${client} live through ${o.outages} times ${fault}.\n`);
       const { pages, starts } = await play(harness, o, client, fault);
       rows.push(rowOf(fault, client, starts.length, pages));
       raw[`${fault} ${client}`] = { pages, starts };
@@ -106,7 +106,8 @@ async function play(
 async function gone({ cluster }: Harness, node: NodeId): Promise<void> {
   const deadline = Date.now() + GONE_MS;
   while ((await cluster.state()).nodes.some(({ id, app }) => id === node && app !== 'stopped')) {
-    if (Date.now() > deadline) throw new Error(`node ${node} was drained and has not ended in ${GONE_MS} ms`);
+    if (Date.now() > deadline)
+      throw new Error(`Node ${node} was drained, and after ${GONE_MS} ms it still runs.`);
     await pause(20);
   }
 }

@@ -6,7 +6,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { asked, flag, optional, UsageError, whole } from '../../tools/args.ts';
+import { parseCommandLine, flag, optional, UsageError, whole } from '../../tools/args.ts';
 import { bundle } from './bundle.ts';
 import { missing } from './coverage.ts';
 import type { Plan } from './plan.ts';
@@ -21,7 +21,7 @@ const FOLD = '        …';
 /** So many failing seeds are told at most. */
 const TOLD = 5;
 
-const asking = asked(
+const asking = parseCommandLine(
   `npm run sim -- [--seeds 2000] [--from 1]   plays so many seeds
 npm run sim -- --seed S [--trace]           plays one, and tells all that happens
 

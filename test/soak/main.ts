@@ -8,7 +8,7 @@ import type { CDPSession, Page } from 'puppeteer-core';
 import { startCluster, type Cluster } from '../../demo/cluster.ts';
 import { serverCounters, serverTodos } from '../bench/server-view.ts';
 import { launch, openPage } from '../support/browser/browsers.ts';
-import { asked, flag, number, text, whole } from '../../tools/args.ts';
+import { parseCommandLine, flag, number, text, whole } from '../../tools/args.ts';
 import { ensureDist } from '../../tools/dist.ts';
 import { projectRoot } from '../../tools/run.ts';
 import { Faults } from './faults.ts';
@@ -34,7 +34,7 @@ declare global {
   }
 }
 
-const { minutes, seed, plant } = asked(
+const { minutes, seed, plant } = parseCommandLine(
   `npm run soak -- [--minutes 30] [--seed 1] [--plant]
 
 Chromium pages against the demo cluster, faults all the time; two minutes are the least that can be judged.

@@ -5,7 +5,7 @@
 import { fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { asked, optional, text, UsageError, whole } from '../../../tools/args.ts';
+import { parseCommandLine, optional, text, UsageError, whole } from '../../../tools/args.ts';
 import { targets } from './all.ts';
 import { fuzz, type Outcome } from './targets.ts';
 
@@ -21,7 +21,7 @@ interface Report {
   readonly heapAfter: number;
 }
 
-const { runs, seed, workers, chosen, worker } = asked(
+const { runs, seed, workers, chosen, worker } = parseCommandLine(
   `npm run fuzz -- [--runs 20000] [--seed 1] [--only TEXT] [--workers N]
 
 So many inputs over all targets, or those with TEXT in their name, on as many processes as there are cores:

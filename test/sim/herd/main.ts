@@ -6,7 +6,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { POLICIES } from '../../../src/core/api/reconnect-policy.ts';
 import { markdown, type Row } from '../../bench/tables.ts';
-import { asked, oneOf, optional, text, whole } from '../../../tools/args.ts';
+import { parseCommandLine, oneOf, optional, text, whole } from '../../../tools/args.ts';
 import { svg, type Line } from './chart.ts';
 import type { NewCrowd } from './crowd.ts';
 import { DEFAULTS, hintOf, stampede, type Outcome, type Scenario } from './herd.ts';
@@ -42,7 +42,7 @@ const entries: Entry[] = [
   ...Object.entries(OTHERS).map(([name, crowd]) => ({ name, crowd, hint: false })),
 ];
 
-const options = asked(
+const options = parseCommandLine(
   [
     'npm run sim:herd -- [options]',
     `  --clients N       how many lose their node (${DEFAULTS.clients})`,
