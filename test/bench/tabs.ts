@@ -88,7 +88,7 @@ async function play(
       ? []
       : pages.map((page) => page.evaluate((...args) => window.bench.moved(...args), node, o.limitMs));
     await Promise.all(pages.map((page) => page.evaluate(() => 0)));
-    const what: Fault = both ? 'hang' : (fault as Fault);
+    const what: Fault = both ? 'hang' : fault;
     const [at] = (await Promise.all(failing.map((id) => cluster.apply(id, what)))).map(
       (applied) => applied.at,
     );
