@@ -22,7 +22,8 @@ export async function ensureDist(): Promise<void> {
   const changed = Math.max(...(await Promise.all(madeOf.map((path) => newest(join(projectRoot, path))))));
   if (built > changed) return;
   console.log('Building the library, about 20 s …');
-  if ((await run('npm', ['run', '--silent', 'build'])) !== 0) throw new Error('the build failed');
+  if ((await run('npm', ['run', '--silent', 'build'])) !== 0)
+    throw new Error('The build failed. Its output above says why.');
 }
 
 if (isMain(import.meta.url)) await ensureDist();

@@ -50,6 +50,6 @@ for (const { name, entries, bytes } of budgets) {
 }
 console.table(rows);
 if (!rows.every(({ ok }) => ok)) {
-  console.error('over budget');
+  console.error('An entry is over its budget. Find what has grown, or raise the budget with a reason.');
   process.exitCode = 1;
 }

@@ -7,7 +7,9 @@ import { explore } from './explore.ts';
 const depth = parseCommandLine(
   `npm run model -- [--depth N]
 
-Every event in every state that can be reached: to the end, in about 10 minutes, or only N events deep.`,
+Explores the link's machine: every event in every state that can be reached.
+  --depth  How many events deep. Without it the run goes to the end, in about 10 minutes.
+  --help   Prints this text.`,
   { depth: optional },
   ({ depth }) => (depth === undefined ? Infinity : whole('depth', depth, 1)),
 );
