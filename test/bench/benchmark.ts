@@ -48,10 +48,12 @@ async function run<O extends Pick<Options, 'browser' | 'rttMs' | 'health' | 'jso
     loadAfter: loadavg()[0]!,
   };
   const { browser, rttMs, health } = o;
-  const load = `${machine.cpus} cores, load ${before.toFixed(1)} before and ${machine.loadAfter.toFixed(1)} after`;
-  console.log(`${browser}, RTT ${rttMs} ms, health check asks the ${health}, no TLS; ${load}`);
+  const load = `The machine has ${machine.cpus} cores. Its load was ${before.toFixed(1)} before and ${machine.loadAfter.toFixed(1)} after.`;
   console.log(
-    'Sources of error: browser, cluster and balancer share these cores; a page that lags shows it as its own time.\n',
+    `Measured in ${browser} with a round trip of ${rttMs} ms, without TLS. The health check asks the ${health}. ${load}`,
+  );
+  console.log(
+    'Browser, cluster and balancer share these cores, and a page that lags shows it as its own time.\n',
   );
   for (const section of sections) console.log(show(section));
   if (o.json !== undefined) {

@@ -69,7 +69,7 @@ export async function outage(harness: Harness, o: Options): Promise<Section> {
   return {
     title: `${o.failures} handshake failures in a row, then a healthy node`,
     notes: [
-      `policy ${o.policy}; served after: from the restarted node serving (the other one stays stopped, so half of all dials go on failing)`,
+      `The policy is ${o.policy}. "served after" counts from the moment the restarted node serves. The other node stays stopped, so half of all dials go on failing.`,
     ],
     rows,
   };
@@ -95,7 +95,9 @@ export async function pacing(harness: Harness, o: Options): Promise<Section> {
   ];
   return {
     title: `Pace where nothing helps: ${minutes} min each`,
-    notes: [`policy ${o.policy}, page in use, DDP; dials and losses of all ${o.pages} pages`],
+    notes: [
+      `The policy is ${o.policy}, the pages are in use and speak DDP. Dials and losses are those of all ${o.pages} pages.`,
+    ],
     rows,
   };
 }

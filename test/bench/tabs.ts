@@ -53,10 +53,10 @@ export async function tabs(harness: Harness, o: Options, faults: readonly TabFau
   return {
     title: `${o.tabs} tabs of one profile`,
     notes: [
-      `policy ${o.policy}${o.standby ? ', standby warm' : ''}; every tab in a window of its own, all on the failing node`,
-      'raw attempt: median of five handshakes of one tab while all is well, dial to open',
-      'false deadline: an attempt ended by its deadline although only another tab was in its way; where nothing hangs, every one is false',
-      'abandoned while hung: handshakes given up by script or engine between fault and repair; Firefox opens no more after 6',
+      `The policy is ${o.policy}${o.standby ? ' with a warm standby' : ''}. Every tab has a window of its own, and all are on the failing node.`,
+      'A raw attempt is the median of five handshakes of one tab while all is well, from dial to open.',
+      'A deadline is false when it ends an attempt although only another tab was in its way. Where nothing hangs, every one is false.',
+      '"abandoned while hung" counts handshakes given up by script or engine between fault and repair. Firefox opens no more after 6.',
     ],
     rows,
     raw,

@@ -44,11 +44,11 @@ export async function turnover(
   return {
     title: 'Drain and rolling restart',
     notes: [
-      `policy ${o.policy}${o.standby ? ', standby warm' : ''}; drains p50 ${rounded(apart, 0.5) ?? '–'} ms apart: each waits until both nodes run and the balancer sends to them`,
-      'link: a socket that is open and has delivered a frame; a gap is a time without any',
-      `calls every ${CALL_EVERY_MS} ms a page: todos.add of a new id, count of a new key, todos.remove of an old id; lost: never settled, or done and not to be seen`,
-      'reappeared: removed todos shown again, when a replacement is some milliseconds behind the connection it replaces',
-      'ran twice: re-sent calls that the server had carried out already, which at-least-once allows',
+      `The policy is ${o.policy}${o.standby ? ' with a warm standby' : ''}. Drains are ${rounded(apart, 0.5) ?? '–'} ms apart at the median. Each waits until both nodes run and the balancer sends to them.`,
+      'A link is a socket that is open and has delivered a frame. A gap is a time without any.',
+      `Every ${CALL_EVERY_MS} ms a page calls todos.add with a new id, count with a new key, and todos.remove with an old id. A call is lost when it never settles, or is done and not to be seen.`,
+      '"reappeared" counts removed todos that are shown again, when a replacement is some milliseconds behind the connection it replaces.',
+      '"ran twice" counts calls sent again that the server had carried out already, which at-least-once allows.',
     ],
     rows,
     raw,

@@ -152,7 +152,9 @@ export async function run(args: readonly string[]): Promise<void> {
   }
   if (o.help) return console.log(help);
   await ensureDist();
-  console.log(`Node ${process.version}, ${cpus().length} cores, medians of ${o.runs} runs\n`);
+  console.log(
+    `Measured with Node ${process.version} on ${cpus().length} cores. The figures are medians of ${o.runs} runs.\n`,
+  );
   await printFailovers(o);
   console.log();
   await printChanges(o);
