@@ -41,6 +41,15 @@ const browserGlobals = [
   'window',
 ];
 
+/** Every line counts, blank ones and comments too: the limits are about how much a reader sees at once. */
+const lines = (file, aFunction) => ({
+  'max-lines': ['error', { max: file, skipBlankLines: false, skipComments: false }],
+  'max-lines-per-function': [
+    'error',
+    { max: aFunction, skipBlankLines: false, skipComments: false, IIFEs: true },
+  ],
+});
+
 export default tseslint.config(
   // The consumers are users' apps: they import a package that is built later, and have tools of their own.
   { ignores: ['dist', 'coverage', '.cache', 'test/package/consumers'] },
@@ -75,6 +84,23 @@ export default tseslint.config(
         { considerDefaultExhaustiveForUnions: true },
       ],
     },
+  },
+  { rules: lines(400, 150) },
+  {
+    // A file of tests is a list, and a `describe` is a function by its form only.
+    files: ['test/**/*.test.ts'],
+    rules: lines(1_000, 450),
+  },
+  {
+    // The helpers of the tests: worlds, apps and servers that are one closure each.
+    files: ['test/**'],
+    ignores: ['test/**/*.test.ts', 'test/{bench,soak,support}/**/page*.js'],
+    rules: lines(400, 200),
+  },
+  {
+    // A script for a page is one closure around all it has.
+    files: ['test/{bench,soak,support}/**/page*.js'],
+    rules: lines(400, 400),
   },
   {
     files: ['src/**'],

@@ -1,5 +1,10 @@
 import { defineConfig } from 'vitest/config';
 
+/** Set by `npm test`, which runs the projects in parts and judges the coverage of all parts together. */
+const isPart = process.env['TEST_PART'] === 'true';
+/** Ends what hangs, ms. Virtual time does not wait, and a busy machine must not end it. */
+const COMPUTES_ONLY_MS = 30_000;
+
 export default defineConfig({
   test: {
     // One kind after the other: processes, browsers and virtual time do not share two cores well.
@@ -8,6 +13,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/{unit,repo,bench}/**/*.test.ts'],
+          testTimeout: COMPUTES_ONLY_MS,
           sequence: { groupOrder: 0 },
         },
       },
@@ -15,6 +21,7 @@ export default defineConfig({
         test: {
           name: 'scenario',
           include: ['test/scenario/**/*.test.ts'],
+          testTimeout: COMPUTES_ONLY_MS,
           sequence: { groupOrder: 0 },
         },
       },
@@ -71,12 +78,14 @@ export default defineConfig({
         'src/sockjs/**',
         'src/meteor/**',
       ],
-      reporter: [['text', { skipFull: true }], 'json-summary'],
-      thresholds: {
-        'src/core/**': { lines: 95 },
-        'src/ddp/**': { lines: 95 },
-        'src/meteor/**': { lines: 95 },
-      },
+      reporter: isPart ? [] : [['text', { skipFull: true }], 'json-summary'],
+      thresholds: isPart
+        ? {}
+        : {
+            'src/core/**': { lines: 95 },
+            'src/ddp/**': { lines: 95 },
+            'src/meteor/**': { lines: 95 },
+          },
     },
   },
 });

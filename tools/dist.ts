@@ -1,10 +1,10 @@
-/** Builds `dist` if it is missing or older than what it is made of. */
+/** Builds `dist` if it is missing, or older than the files it is made of. */
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isMain, projectRoot, run } from './run.ts';
 
 const madeOf = ['src', 'package.json', 'rollup.config.ts', 'tsconfig.json'];
-/** Written by the build's last step: a build that failed half way is no build. */
+/** Written by the build's last step, so that a build that failed half way does not count. */
 const stamp = 'dist/index.d.cts';
 
 async function newest(path: string): Promise<number> {
@@ -21,8 +21,9 @@ export async function ensureDist(): Promise<void> {
   );
   const changed = Math.max(...(await Promise.all(madeOf.map((path) => newest(join(projectRoot, path))))));
   if (built > changed) return;
-  console.log('Building the library, about 20 s …');
-  if ((await run('npm', ['run', '--silent', 'build'])) !== 0) throw new Error('the build failed');
+  console.log('Building the library. This takes about 20 s.');
+  if ((await run('npm', ['run', '--silent', 'build'])) !== 0)
+    throw new Error('The build failed. Its output above says why.');
 }
 
 if (isMain(import.meta.url)) await ensureDist();

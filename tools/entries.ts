@@ -1,6 +1,6 @@
 /**
- * A folder for each entry beside `.`, with a package.json that points into `dist`: for what knows no `exports`, Meteor's bundler
- * above all, and TypeScript's old module resolution. They exist in the package only: `write` before it is packed, `remove` after.
+ * Writes or removes a folder for each entry beside `.`, with a package.json that points into `dist`. Tools that do not know `exports`
+ * need them: Meteor's bundler, and TypeScript's old module resolution. `write` runs before the package is packed, `remove` after.
  */
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

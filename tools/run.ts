@@ -3,16 +3,16 @@ import { fileURLToPath } from 'node:url';
 
 export const projectRoot = fileURLToPath(new URL('..', import.meta.url));
 
-/** True where this file is the program, not an import of another one. */
+/** Whether this file is the program that runs, and not an import of another one. */
 export const isMain = (moduleUrl: string): boolean => process.argv[1] === fileURLToPath(moduleUrl);
 
 export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv;
-  /** Where its standard output goes. Standard error leaves the caller's own free, which a program may be reading. @default 'stderr' */
+  /** Where the command's output goes. With 'stderr' the caller's own output stays free for a program that reads it. @default 'stderr' */
   readonly stdout?: 'stdout' | 'stderr';
 }
 
-/** Runs a command in the project's root with its output shown; resolves with its exit code, 128 if a signal ended it. */
+/** Runs a command in the project's root and shows its output. Resolves with its exit code, or 128 if a signal ended it. */
 export function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<number> {
   const { env = {}, stdout = 'stderr' } = options;
   return new Promise((resolve, reject) => {
@@ -26,5 +26,5 @@ export function run(command: string, args: readonly string[], options: RunOption
   });
 }
 
-/** A package's command, without the second that `npx` takes. */
+/** The path of a package's command. It spares the second that `npx` takes. */
 export const bin = (name: string): string => `${projectRoot}node_modules/.bin/${name}`;

@@ -1,6 +1,6 @@
 /**
- * Finds the real parts that tests and the smoke run need, and installs missing ones where that is possible without asking:
- * as root on Debian or Ubuntu, through apt-get. Elsewhere it says what is missing. Under CI=true a missing part is a failure.
+ * Finds the programs that tests and the smoke run need. As root on Debian or Ubuntu it installs missing ones through apt-get.
+ * Elsewhere it says what is missing. Under CI=true a missing part is a failure.
  */
 import { constants } from 'node:fs';
 import { access, readFile } from 'node:fs/promises';
@@ -63,7 +63,9 @@ export async function find(part: Part): Promise<string | undefined> {
   const named = process.env[variable];
   if (named) {
     if (await runnable(named)) return named;
-    throw new Error(`${variable}: ${JSON.stringify(named)} cannot be run`);
+    throw new Error(
+      `The variable ${variable} names ${JSON.stringify(named)}, which is not an executable file.`,
+    );
   }
   const directories = (process.env.PATH ?? '').split(delimiter).filter(Boolean);
   const candidates = commands.flatMap((name) => directories.map((directory) => join(directory, name)));
@@ -87,7 +89,7 @@ export async function ensure(wanted: readonly Part[]): Promise<Part[]> {
   const missing = await missingOf(wanted);
   if (missing.length === 0 || !(await canInstall())) return missing;
   const packages = missing.map((part) => specs[part].debianPackage);
-  process.stderr.write(`installing ${packages.join(', ')}\n`);
+  process.stderr.write(`Installing ${packages.join(', ')} with apt-get.\n`);
   const options = { env: { DEBIAN_FRONTEND: 'noninteractive' } };
   // A package that is not to be had must not keep the others away, and is found missing below.
   await run('apt-get', ['update', '-qq'], options);
@@ -99,15 +101,15 @@ export async function ensure(wanted: readonly Part[]): Promise<Part[]> {
 
 /** What a person has to do about missing parts, one line each. */
 export const advice = (missing: readonly Part[]): string[] =>
-  missing.map((part) => `${part} is missing: ${specs[part].elsewhere}`);
+  missing.map((part) => `${part} is missing: ${specs[part].elsewhere}.`);
 
 if (isMain(import.meta.url)) {
   const missing: string[] = advice(await ensure(parts));
   const client = await ensureMeteorClient();
-  if (client !== undefined) missing.push(`a Meteor client is missing: ${client}`);
+  if (client !== undefined) missing.push(`A Meteor client is missing: ${client}`);
   const consumers = await ensureConsumers();
-  if (consumers !== undefined) missing.push(`the consumers of test/package are missing: ${consumers}`);
+  if (consumers !== undefined) missing.push(`The consumers of test/package are missing: ${consumers}`);
   for (const line of missing) console.error(line);
   if (missing.length > 0 && process.env.CI === 'true') process.exitCode = 1;
-  else if (missing.length > 0) console.error('The suites that need them are skipped by name.');
+  else if (missing.length > 0) console.error('The suites that need the missing parts are skipped by name.');
 }

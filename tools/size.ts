@@ -1,7 +1,7 @@
 /**
- * What a user's bundle grows by: each set of entries with its dependencies, bundled by rollup, minified by terser, gzipped
- * at level 9; and what each dependency adds to it. Exits 1 over budget. A budget guards against accidents; it never
- * shortens a sentence, a name or an error text.
+ * Prints how much a user's bundle grows. Each set of entries is bundled with its dependencies by rollup, minified by terser, and
+ * gzipped at level 9. A column for each dependency says what it adds. Exits with 1 over budget. A budget guards against accidents.
+ * It never shortens a sentence, a name or an error text.
  */
 import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
@@ -50,6 +50,6 @@ for (const { name, entries, bytes } of budgets) {
 }
 console.table(rows);
 if (!rows.every(({ ok }) => ok)) {
-  console.error('over budget');
+  console.error('An entry is over its budget. Find what has grown, or raise the budget with a reason.');
   process.exitCode = 1;
 }

@@ -4,14 +4,14 @@ import { cpus, loadavg } from 'node:os';
 import { startCluster } from '../../demo/cluster.ts';
 import { ensureDist } from '../../tools/dist.ts';
 import { Harness } from './harness.ts';
-import { isUsage } from '../../tools/args.ts';
+import { isUsage, usageLine } from '../../tools/args.ts';
 import type { Options } from './options.ts';
 import { show, type Section } from './tables.ts';
 
-/** Runs a benchmark as a program: prints its sections, or what is wrong with how it was called. */
+/** Runs a benchmark as a program: prints its sections, or one line that says what is wrong with the call. */
 export async function benchmark<O extends Pick<Options, 'browser' | 'rttMs' | 'health' | 'json' | 'help'>>(
-  parse: () => O,
   help: string,
+  parse: () => O,
   measure: (harness: Harness, o: O) => Promise<Section[]>,
 ): Promise<void> {
   try {
@@ -20,7 +20,7 @@ export async function benchmark<O extends Pick<Options, 'browser' | 'rttMs' | 'h
     else await run(o, measure);
   } catch (error) {
     const usage = isUsage(error);
-    console.error(usage ? error.message : error);
+    console.error(usage ? usageLine(error) : error);
     process.exitCode = usage ? 2 : 1;
   }
 }
@@ -48,10 +48,12 @@ async function run<O extends Pick<Options, 'browser' | 'rttMs' | 'health' | 'jso
     loadAfter: loadavg()[0]!,
   };
   const { browser, rttMs, health } = o;
-  const load = `${machine.cpus} cores, load ${before.toFixed(1)} before and ${machine.loadAfter.toFixed(1)} after`;
-  console.log(`${browser}, RTT ${rttMs} ms, health check asks the ${health}, no TLS; ${load}`);
+  const load = `The machine has ${machine.cpus} cores. Its load was ${before.toFixed(1)} before and ${machine.loadAfter.toFixed(1)} after.`;
   console.log(
-    'Sources of error: browser, cluster and balancer share these cores; a page that lags shows it as its own time.\n',
+    `Measured in ${browser} with a round trip of ${rttMs} ms, without TLS. The health check asks the ${health}. ${load}`,
+  );
+  console.log(
+    'Browser, cluster and balancer share these cores, and a page that lags shows it as its own time.\n',
   );
   for (const section of sections) console.log(show(section));
   if (o.json !== undefined) {

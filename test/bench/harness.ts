@@ -149,7 +149,7 @@ export class Harness {
       const refused = await page.evaluate(() =>
         window.app === undefined ? document.querySelector('#empty')?.textContent : undefined,
       );
-      if (refused !== undefined) throw new Error(`the todo app says: ${refused}`);
+      if (refused !== undefined) throw new Error(`The todo app refuses to start and says: ${refused}`);
     } else {
       // Not the app's page: its policy would forbid what is put in here.
       await page.goto(`${this.#url}/up`);
@@ -169,7 +169,7 @@ export async function settle(page: Page, standby = false, timeout = SETTLE_MS): 
     if (!isTimeout(error)) throw error;
     const state = await page.evaluate(() => JSON.stringify(window.bench.state()));
     (error as Error).message =
-      `not settled${standby ? ' with a warm standby' : ''} in ${timeout} ms: ${state}`;
+      `The page has not settled${standby ? ' with a warm standby' : ''} within ${timeout} ms. Its state is ${state}.`;
     throw error;
   }
 }
@@ -204,7 +204,8 @@ export async function healthy(cluster: Cluster, limitMs = 60_000): Promise<void>
       nodes.every(({ app, network, health }) => app === 'running' && network === 'ok' && health === 'healthy')
     )
       return;
-    if (Date.now() > deadline) throw new Error(`the nodes did not recover: ${JSON.stringify(nodes)}`);
+    if (Date.now() > deadline)
+      throw new Error(`After ${limitMs} ms the nodes have not recovered: ${JSON.stringify(nodes)}`);
     await pause(50);
   }
 }

@@ -17,7 +17,8 @@ interface Kind {
 
 async function measure(harness: Harness, o: MeteorOptions): Promise<Section[]> {
   const missing = await ensureMeteorClient();
-  if (missing !== undefined) throw new Error(`no Meteor client: ${missing}`);
+  if (missing !== undefined)
+    throw new Error(`The benchmark needs a Meteor client, and there is none: ${missing}`);
   const { version } = (await findMeteorClient())!;
   const rows: Row[] = [];
   const ratios: Row[] = [];
@@ -34,9 +35,9 @@ async function measure(harness: Harness, o: MeteorOptions): Promise<Section[]> {
     {
       title: `Time until a Meteor ${version} app is served`,
       notes: [
-        `policy ${o.policy}; ${o.pages} pages a round (as it is: ${o.patientPages}), rounds in turns, one outage a page`,
-        `stuck: not served within ${o.limitMs} ms; the quantiles beside it are those of the others`,
-        'times in ms from the fault; served: a document of the surviving node is in the app; overhead: served − noticed − time with a WebSocket attempt under way',
+        `The policy is ${o.policy}. A round has ${o.pages} pages, or ${o.patientPages} of the app as it is. Rounds take turns. A page lives through one outage.`,
+        `A page is stuck when it is not served within ${o.limitMs} ms. The quantiles beside it are those of the other pages.`,
+        'Times are in ms from the fault. A page is served when a document of the surviving node is in the app. The overhead is that time, less the time until the fault is noticed, less the time with a WebSocket attempt under way.',
       ],
       rows,
       raw,
@@ -47,7 +48,7 @@ async function measure(harness: Harness, o: MeteorOptions): Promise<Section[]> {
           {
             title: 'As it is beside installed',
             notes: [
-              `a page that was stuck counts as served after ${o.limitMs} ms, so that a ratio with any is at least that`,
+              `A page that was stuck counts as served after ${o.limitMs} ms, so the true ratio is then at least the one shown.`,
             ],
             rows: ratios,
           },
@@ -73,7 +74,9 @@ async function outagesOf(harness: Harness, o: MeteorOptions, fault: OutageName):
         open: () => openApp(harness, o, client, transport),
       };
       outcomes.push(...(await playRound(harness.cluster, fault, round)).outcomes);
-      process.stderr.write(`${fault}, ${client}, ${transport}: ${outcomes.length} of ${o.victims} victims\n`);
+      process.stderr.write(
+        `Fault ${fault}, client ${client} over ${transport}: ${outcomes.length} of ${o.victims} victims are measured.\n`,
+      );
     }
   }
 }
@@ -110,4 +113,6 @@ function ratioRows(fault: string, kinds: readonly Kind[], limitMs: number): Row[
   });
 }
 
-await benchmark(() => parseOptions(process.argv.slice(2)), help, measure);
+/** Runs the benchmark with these command line arguments. */
+export const run = (args: readonly string[]): Promise<void> =>
+  benchmark(help, () => parseOptions(args), measure);

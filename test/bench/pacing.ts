@@ -24,7 +24,7 @@ interface Seen {
 }
 
 /** Handshakes fail many times in a row, then one node serves again. */
-export async function failures(harness: Harness, o: Options): Promise<Section> {
+export async function outage(harness: Harness, o: Options): Promise<Section> {
   const { cluster } = harness;
   const rows: Row[] = [];
   const pages: BenchPage[] = [];
@@ -34,7 +34,9 @@ export async function failures(harness: Harness, o: Options): Promise<Section> {
     const all = pages.map(({ page }) => page);
     await begin(all);
     await Promise.all([cluster.apply('a', 'stop'), cluster.apply('b', 'stop')]);
-    process.stderr.write(`until every page has seen ${o.failures} failures\n`);
+    process.stderr.write(
+      `Both nodes are stopped until every page has seen ${o.failures} failed handshakes.\n`,
+    );
     // Asked again and again: no protocol waits for minutes for one answer.
     const failed = (page: Page) =>
       page.evaluate(
@@ -67,7 +69,7 @@ export async function failures(harness: Harness, o: Options): Promise<Section> {
   return {
     title: `${o.failures} handshake failures in a row, then a healthy node`,
     notes: [
-      `policy ${o.policy}; served after: from the restarted node serving (the other one stays stopped, so half of all dials go on failing)`,
+      `The policy is ${o.policy}. "served after" counts from the moment the restarted node serves. The other node stays stopped, so half of all dials go on failing.`,
     ],
     rows,
   };
@@ -93,7 +95,9 @@ export async function pacing(harness: Harness, o: Options): Promise<Section> {
   ];
   return {
     title: `Pace where nothing helps: ${minutes} min each`,
-    notes: [`policy ${o.policy}, page in use, DDP; dials and losses of all ${o.pages} pages`],
+    notes: [
+      `The policy is ${o.policy}, the pages are in use and speak DDP. Dials and losses are those of all ${o.pages} pages.`,
+    ],
     rows,
   };
 }
@@ -108,7 +112,7 @@ async function scene(
 ): Promise<Row> {
   const { cluster } = harness;
   const opened: BenchPage[] = [];
-  process.stderr.write(`${name}: ${minutes} min\n`);
+  process.stderr.write(`The case "${name}" takes ${minutes} min.\n`);
   try {
     for (let i = 0; i < o.pages; i++) opened.push(await harness.open('ddp', options));
     const pages = opened.map(({ page }) => page);

@@ -45,7 +45,7 @@ export async function stalls(harness: Harness, o: Options): Promise<Section> {
         ),
       ),
     );
-    process.stderr.write(`stalls for ${minutes} min\n`);
+    process.stderr.write(`The network stalls for ${minutes} min.\n`);
     await pause(minutes * 60_000);
     for (const [i, page] of pages.entries())
       rows.push({ page: i + 1, ...(await stallRow(page, before[i]!)) });
@@ -55,8 +55,8 @@ export async function stalls(harness: Harness, o: Options): Promise<Section> {
   return {
     title: `False alarms: ${minutes} min of stalls`,
     notes: [
-      `policy ${o.policy}${o.standby ? ', standby warm' : ''}, page in use; after ${stalled.share * 100} % of the pings nothing arrives for ${stalled.minMs} to ${stalled.maxMs} ms (${o.stallScope}, seed ${o.seed}); a call every ${CALL_EVERY_MS} ms`,
-      'events: told to the app about its 20 documents, of which none changes; hedges: replacements dialled on suspicion, cancelled when the old socket answered first, else handed over to',
+      `The policy is ${o.policy}${o.standby ? ' with a warm standby' : ''}, and the pages are in use. After ${stalled.share * 100} % of the pings nothing arrives for ${stalled.minMs} to ${stalled.maxMs} ms (scope ${o.stallScope}, seed ${o.seed}). There is a call every ${CALL_EVERY_MS} ms.`,
+      'Events are what the app hears about its 20 documents, of which none changes. Hedges are replacements dialled on suspicion: they are cancelled when the old socket answers first, and take over otherwise.',
     ],
     rows,
   };
@@ -115,7 +115,7 @@ export async function idle(harness: Harness, o: Options): Promise<Section> {
     }
     const read = (): Promise<Spent[]> => Promise.all(resting.map(({ page }) => spent(harness, page)));
     const before = await read();
-    process.stderr.write(`at rest for ${minutes} min\n`);
+    process.stderr.write(`The pages rest for ${minutes} min.\n`);
     const from = performance.now();
     await pause(minutes * 60_000);
     const after = await read();
@@ -123,9 +123,9 @@ export async function idle(harness: Harness, o: Options): Promise<Section> {
     return {
       title: 'A page at rest, per hour',
       notes: [
-        `DDP, no standby; measured for ${minutes} min with all pages open, scaled`,
-        'bytes: payload and WebSocket headers as recorded, and 52 a segment for IPv4 and TCP with timestamps, one segment a frame and one per acknowledgement; without TLS (about 22 a frame)',
-        'CPU: Performance.getMetrics of the renderer, TaskDuration and ScriptDuration; preset none: the page without a connection',
+        `The pages speak DDP and have no standby. All pages are open for ${minutes} min, and the figures are scaled to an hour.`,
+        'Bytes are payload and WebSocket headers as recorded, and 52 a segment for IPv4 and TCP with timestamps. A frame is one segment, and so is an acknowledgement. TLS would add about 22 bytes a frame.',
+        'CPU time is TaskDuration and ScriptDuration of the renderer (Performance.getMetrics). The preset "none" is the page without a connection.',
       ],
       rows: resting.map(({ preset, state }, i) => restRow(preset, state, before[i]!, after[i]!, ms)),
     };

@@ -39,7 +39,9 @@ export async function series(
         const round = await playRound(harness.cluster, fault, { ...o, warm, open });
         outcomes.push(...round.outcomes);
         gaps.push(...round.gaps);
-        process.stderr.write(`\r${fault}, ${client}: ${outcomes.length} of ${o.victims} victims `);
+        process.stderr.write(
+          `\rFault ${fault}, client ${client}: ${outcomes.length} of ${o.victims} victims are measured. `,
+        );
       }
     }
     process.stderr.write('\n');
@@ -50,20 +52,20 @@ export async function series(
     ratios.push(...ratioRows(fault, results));
   }
   const notes = [
-    `policy ${o.policy}${o.standby ? ', standby warm' : ''}; ${o.pages} pages a round; stuck: not served within ${o.limitMs} ms`,
-    `times in ms from the fault; served: first application data of the surviving node; overhead: served − noticed − time with an attempt under way`,
+    `The policy is ${o.policy}${o.standby ? ' with a warm standby' : ''}. A round has ${o.pages} pages. A page is stuck when it is not served within ${o.limitMs} ms.`,
+    `Times are in ms from the fault. A page is served when application data of the surviving node arrives. The overhead is that time, less the time until the fault is noticed, less the time with an attempt under way.`,
     o.outages === 1
-      ? 'one outage a page'
-      : `${o.outages} outages a page, one after the other, p50 ${rounded(gaps, 0.5)} ms and at least ${rounded(gaps, 0)} ms apart: engines and policies remember dials for minutes`,
+      ? 'A page lives through one outage.'
+      : `A page lives through ${o.outages} outages, one after the other. They are ${rounded(gaps, 0.5)} ms apart at the median, and at least ${rounded(gaps, 0)} ms, since engines and policies remember dials for minutes.`,
   ];
   const sections: Section[] = [{ title: 'Time until served', notes, rows, raw }];
   if (ratios.length > 0) {
     sections.push({
       title: 'Beside a bare immediate redial',
       notes: [
-        'rounds in turns',
-        'at equal luck: medians when outcomes weigh as if both had met the dead node equally often, which is the balancer’s coin',
-        'bare is served by a greeting, bare-ddp by a subscription, as the todo app is: the like of plain and of ours',
+        'Rounds take turns.',
+        '"at equal luck" is the ratio of medians when outcomes weigh as if both had met the dead node equally often. That is the balancer’s coin.',
+        'bare is served by a greeting, and compares with plain. bare-ddp is served by a subscription, as the todo app is, and compares with ours.',
       ],
       rows: ratios,
     });

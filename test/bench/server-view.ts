@@ -20,12 +20,14 @@ async function talk<T>(
 ): Promise<T> {
   const { nodes } = await cluster.state();
   const node = nodes.find(({ app }) => app === 'running');
-  if (node === undefined) throw new Error('no node runs');
+  if (node === undefined) throw new Error('No node runs, so there is nobody to ask.');
   const socket = new WebSocket(`ws://127.0.0.1:${node.port}/websocket`);
   try {
     return await new Promise<T>((resolve, reject) => {
       socket.on('error', reject);
-      socket.on('close', () => reject(new Error(`node ${node.id} ended the conversation`)));
+      socket.on('close', () =>
+        reject(new Error(`Node ${node.id} closed the connection before it answered.`)),
+      );
       socket.on('open', () => {
         for (const message of [{ msg: 'connect', version: '1', support: ['1'] }, ...ask])
           socket.send(JSON.stringify(message));

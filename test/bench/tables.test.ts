@@ -1,6 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { parseOptions } from './options.ts';
-import { UsageError } from '../../tools/args.ts';
 import type { Outcome } from './outcome.ts';
 import { markdown, outcomeRow, ratioRows } from './tables.ts';
 
@@ -74,38 +72,5 @@ describe('tables of the benchmark', () => {
         { a: NaN, c: false },
       ]),
     ).toBe(['| a | b | c |', '| --- | --- | --- |', '| 1 | – | – |', '| – | – | false |'].join('\n'));
-  });
-});
-
-describe('options of the benchmark', () => {
-  it('are complete without any', () => {
-    expect(parseOptions([])).toMatchObject({
-      mode: 'outages',
-      clients: ['ours'],
-      faults: ['stop'],
-      rttMs: 40,
-    });
-  });
-
-  it.each([
-    [['--tabs', '8', '--fault', 'hang-both'], { mode: 'tabs', tabs: 8 }],
-    [['--stalls'], { mode: 'stalls', minutes: undefined }],
-    [['--failures', '20'], { mode: 'failures', failures: 20 }],
-  ])('choose the mode: %j', (args, expected) => {
-    expect(parseOptions(args)).toMatchObject(expected);
-  });
-
-  it.each([
-    [
-      ['--fault', 'stop,flood'],
-      '--fault: expected stop, kill, hang, blackhole, drain, rolling, hang-both, got "flood"',
-    ],
-    [['--victims', 'many'], '--victims: expected a number from 1, got "many"'],
-    [['--rtt', ''], '--rtt: expected a number from 0, got ""'],
-    [['--tabs', '8', '--idle'], '--tabs and --idle: one at a time'],
-    [['--tabs', '8', '--fault', 'rolling'], '--fault rolling: not with --tabs'],
-    [['--fault', 'hang-both'], '--fault hang-both: only with --tabs'],
-  ])('refuse %j by name and value', (args, message) => {
-    expect(() => parseOptions(args)).toThrow(new UsageError(message));
   });
 });

@@ -3,7 +3,7 @@ import type { BrowserContext, Page } from 'puppeteer-core';
 import type { Fault, NodeId } from '../../demo/cluster.ts';
 import { falseDeadlines } from './continuity.ts';
 import { begin, healthy, nodeOf, pause, settle, type Harness } from './harness.ts';
-import type { FaultName, Options } from './options.ts';
+import type { Options, TabFaultName } from './options.ts';
 import { outcomeOf, type Recording } from './outcome.ts';
 import { rounded, type Row, type Section } from './tables.ts';
 
@@ -24,12 +24,12 @@ interface TabsResult {
   readonly recordings: readonly Recording[];
 }
 
-export async function tabs(harness: Harness, o: Options): Promise<Section> {
+export async function tabs(harness: Harness, o: Options, faults: readonly TabFaultName[]): Promise<Section> {
   const rows: Row[] = [];
   const raw: Record<string, TabsResult> = {};
-  for (const fault of o.faults) {
+  for (const fault of faults) {
     for (const client of o.clients) {
-      process.stderr.write(`${o.tabs} tabs: ${fault}, ${client}\n`);
+      process.stderr.write(`${o.tabs} tabs of ${client} meet the fault ${fault}.\n`);
       const result = await play(harness, o, client, fault);
       raw[`${fault} ${client}`] = result;
       const { servedMs } = result;
@@ -53,10 +53,10 @@ export async function tabs(harness: Harness, o: Options): Promise<Section> {
   return {
     title: `${o.tabs} tabs of one profile`,
     notes: [
-      `policy ${o.policy}${o.standby ? ', standby warm' : ''}; every tab in a window of its own, all on the failing node`,
-      'raw attempt: median of five handshakes of one tab while all is well, dial to open',
-      'false deadline: an attempt ended by its deadline although only another tab was in its way; where nothing hangs, every one is false',
-      'abandoned while hung: handshakes given up by script or engine between fault and repair; Firefox opens no more after 6',
+      `The policy is ${o.policy}${o.standby ? ' with a warm standby' : ''}. Every tab has a window of its own, and all are on the failing node.`,
+      'A raw attempt is the median of five handshakes of one tab while all is well, from dial to open.',
+      'A deadline is false when it ends an attempt although only another tab was in its way. Where nothing hangs, every one is false.',
+      '"abandoned while hung" counts handshakes given up by script or engine between fault and repair. Firefox opens no more after 6.',
     ],
     rows,
     raw,
@@ -67,13 +67,13 @@ const missing = (times: readonly (number | undefined)[]): number =>
   times.filter((ms) => ms === undefined).length;
 
 /** Whether the dead node answers dials at once. */
-const saysNo = (fault: FaultName): boolean => fault === 'stop' || fault === 'kill';
+const saysNo = (fault: TabFaultName): boolean => fault === 'stop' || fault === 'kill';
 
 async function play(
   harness: Harness,
   o: Options,
   client: Options['clients'][number],
-  fault: FaultName,
+  fault: TabFaultName,
 ): Promise<TabsResult> {
   const { cluster } = harness;
   const { context, close } = await harness.profile();
@@ -88,7 +88,7 @@ async function play(
       ? []
       : pages.map((page) => page.evaluate((...args) => window.bench.moved(...args), node, o.limitMs));
     await Promise.all(pages.map((page) => page.evaluate(() => 0)));
-    const what: Fault = both ? 'hang' : (fault as Fault);
+    const what: Fault = both ? 'hang' : fault;
     const [at] = (await Promise.all(failing.map((id) => cluster.apply(id, what)))).map(
       (applied) => applied.at,
     );
@@ -140,5 +140,5 @@ async function gather(
     await Promise.all(on[node].map((tab) => settle(tab, warm)));
     return { node, pages: on[node] };
   }
-  throw new Error(`not ${o.tabs} of ${MOST_WINDOWS_PER_TAB * o.tabs} tabs came to one node`);
+  throw new Error(`Of ${MOST_WINDOWS_PER_TAB * o.tabs} tabs fewer than ${o.tabs} came to one node.`);
 }

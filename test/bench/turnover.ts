@@ -34,7 +34,7 @@ export async function turnover(
   const apart: number[] = [];
   for (const fault of faults) {
     for (const client of o.clients) {
-      process.stderr.write(`${fault}, ${client}\n`);
+      process.stderr.write(`Pages of ${client} live through ${o.outages} times ${fault}.\n`);
       const { pages, starts } = await play(harness, o, client, fault);
       rows.push(rowOf(fault, client, starts.length, pages));
       raw[`${fault} ${client}`] = { pages, starts };
@@ -44,11 +44,11 @@ export async function turnover(
   return {
     title: 'Drain and rolling restart',
     notes: [
-      `policy ${o.policy}${o.standby ? ', standby warm' : ''}; drains p50 ${rounded(apart, 0.5) ?? '–'} ms apart: each waits until both nodes run and the balancer sends to them`,
-      'link: a socket that is open and has delivered a frame; a gap is a time without any',
-      `calls every ${CALL_EVERY_MS} ms a page: todos.add of a new id, count of a new key, todos.remove of an old id; lost: never settled, or done and not to be seen`,
-      'reappeared: removed todos shown again, when a replacement is some milliseconds behind the connection it replaces',
-      'ran twice: re-sent calls that the server had carried out already, which at-least-once allows',
+      `The policy is ${o.policy}${o.standby ? ' with a warm standby' : ''}. Drains are ${rounded(apart, 0.5) ?? '–'} ms apart at the median. Each waits until both nodes run and the balancer sends to them.`,
+      'A link is a socket that is open and has delivered a frame. A gap is a time without any.',
+      `Every ${CALL_EVERY_MS} ms a page calls todos.add with a new id, count with a new key, and todos.remove with an old id. A call is lost when it never settles, or is done and not to be seen.`,
+      '"reappeared" counts removed todos that are shown again, when a replacement is some milliseconds behind the connection it replaces.',
+      '"ran twice" counts calls sent again that the server had carried out already, which at-least-once allows.',
     ],
     rows,
     raw,
@@ -106,7 +106,8 @@ async function play(
 async function gone({ cluster }: Harness, node: NodeId): Promise<void> {
   const deadline = Date.now() + GONE_MS;
   while ((await cluster.state()).nodes.some(({ id, app }) => id === node && app !== 'stopped')) {
-    if (Date.now() > deadline) throw new Error(`node ${node} was drained and has not ended in ${GONE_MS} ms`);
+    if (Date.now() > deadline)
+      throw new Error(`Node ${node} was drained, and after ${GONE_MS} ms it still runs.`);
     await pause(20);
   }
 }

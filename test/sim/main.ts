@@ -1,12 +1,12 @@
 /**
- * Plays seeds of the simulation on two threads: `npm run sim -- --seeds 100000 [--from 1]`, or one: `--seed 7 [--trace]`. A seed
- * that breaks a rule is cut down to a short schedule and told as a timeline. Exits 1 if one does, or if a run of 10 000 or more has
- * not come through every transition and every kind of failure.
+ * `npm run sim`: plays seeds of the simulation on two threads. A seed that breaks a rule is cut down to a short schedule and
+ * printed as a timeline. Exits with 1 if one does, or if a run of 10 000 or more has not come through every transition and every
+ * kind of failure.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { asked, flag, optional, UsageError, whole } from '../../tools/args.ts';
+import { parseCommandLine, flag, optional, UsageError, whole } from '../../tools/args.ts';
 import { bundle } from './bundle.ts';
 import { missing } from './coverage.ts';
 import type { Plan } from './plan.ts';
@@ -14,22 +14,28 @@ import { playAll } from './pool.ts';
 import type { Simulation } from './seed.ts';
 import { shrink } from './shrink.ts';
 
-/** So many seeds come through everything there is. */
+/** This many seeds come through everything there is. */
 const COVERS = 10_000;
 /** What a heartbeat's beats are folded into. */
 const FOLD = '        …';
-/** So many failing seeds are told at most. */
+/** At most this many failing seeds are printed. */
 const TOLD = 5;
 
-const asking = asked(
-  `npm run sim -- [--seeds 2000] [--from 1]   plays so many seeds
-npm run sim -- --seed S [--trace]           plays one, and tells all that happens
+const asking = parseCommandLine(
+  `npm run sim -- [--seeds N] [--from S]
+npm run sim -- --seed S [--trace]
 
-A seed that breaks a rule is cut down to a short schedule and told as a timeline.`,
+Plays seeded schedules of faults around the real code. A seed that breaks a rule is cut down to a short schedule and printed as a
+timeline.
+  --seeds  How many seeds are played. Default: 2000.
+  --from   The first seed. Default: 1.
+  --seed   Plays this seed only.
+  --trace  Prints everything that happens in it.
+  --help   Prints this text.`,
   { seeds: optional, from: optional, seed: optional, trace: flag },
   ({ seed, trace, seeds, from }) => {
     if (seed !== undefined ? (seeds ?? from) !== undefined : trace)
-      throw new UsageError('--seed and --trace, or --seeds and --from');
+      throw new UsageError('The options --seed and --trace go together, and so do --seeds and --from.');
     return {
       seed: seed === undefined ? undefined : whole('seed', seed, 0),
       trace,
@@ -54,7 +60,7 @@ async function one(sim: Simulation, seed: number): Promise<boolean> {
   const plan = sim.generate(seed);
   const { violation, lines } = await sim.outsideMicrotasks(() => sim.play(plan, asking.trace));
   if (asking.trace) console.log(`${about(plan)}\n${lines.join('\n')}`);
-  if (!violation) console.log(`seed ${seed}: no rule is broken`);
+  if (!violation) console.log(`Seed ${seed} breaks no rule.`);
   else await tell(sim, plan);
   return violation !== undefined;
 }
@@ -72,19 +78,24 @@ async function many(file: string, sim: Simulation): Promise<boolean> {
         if (performance.now() - toldAt < 10_000) return;
         toldAt = performance.now();
         const rate = Math.round(so.seeds / ((toldAt - start) / 1_000));
-        console.log(`${so.seeds} of ${seeds} seeds, ${rate} a second, ${so.violations.length} violations`);
+        console.log(
+          `Played ${so.seeds} of ${seeds} seeds, ${rate} a second, with ${so.violations.length} violations.`,
+        );
       },
     },
   );
   const seconds = (performance.now() - start) / 1_000;
   const hours = (total.virtualMs / 3_600_000).toFixed(1);
   console.log(
-    `${total.seeds} seeds, ${hours} virtual hours in ${seconds.toFixed(1)} s: ${total.violations.length} violations`,
+    `Played ${total.seeds} seeds, ${hours} virtual hours, in ${seconds.toFixed(1)} s. Violations: ${total.violations.length}.`,
   );
   for (const { seed } of total.violations.slice(0, TOLD)) await tell(sim, sim.generate(seed));
   const gaps = missing(total.seen);
-  if (gaps.length === 0) console.log('every transition and every kind of failure was seen');
-  else console.log(`not seen${seeds < COVERS ? ', in so few seeds' : ''}:\n  ${gaps.join('\n  ')}`);
+  if (gaps.length === 0) console.log('Every transition and every kind of failure was seen.');
+  else
+    console.log(
+      `Not seen${seeds < COVERS ? `, which is normal with fewer than ${COVERS} seeds` : ''}:\n  ${gaps.join('\n  ')}`,
+    );
   return total.violations.length > 0 || (seeds >= COVERS && total.complete && gaps.length > 0);
 }
 
@@ -93,11 +104,14 @@ async function tell(sim: Simulation, plan: Plan): Promise<void> {
   const play = (of: Plan) => sim.outsideMicrotasks(() => sim.play(of, true));
   const { violation } = await play(plan);
   // One that is no violation here was an unhandled rejection: to be seen with --trace.
-  if (!violation) return console.log(`\nseed ${plan.seed}: a promise was rejected and nobody looked`);
+  if (!violation)
+    return console.log(
+      `\nSeed ${plan.seed}: a promise was rejected and nobody handled it. See it with --trace.`,
+    );
   const small = await shrink(sim, plan, violation.rule);
   const { lines } = await play(small);
   console.log(
-    `\nseed ${plan.seed}, ${violation.rule}: ${plan.steps.length} steps cut down to ${small.steps.length}`,
+    `\nSeed ${plan.seed} breaks the rule "${violation.rule}". Its ${plan.steps.length} steps are cut down to ${small.steps.length}.`,
   );
   console.log(`${about(small)}\n${folded(lines).join('\n')}`);
 }

@@ -1,14 +1,13 @@
 /**
- * `npm run soak -- [--minutes M] [--seed S] [--plant]`: Chromium pages against the demo cluster, faults all the time. At the end
- * heap, listeners, nodes, timers, Workers and sockets are what they were after the warm-up, and of the todos none is lost or
- * doubled; else it exits with 1. `--plant` keeps every closed socket in the pages, to see that this is seen.
+ * `npm run soak`: Chromium pages against the demo cluster, with faults all the time. At the end heap, listeners, nodes, timers,
+ * Workers and sockets are what they were after the warm-up, and no todo is lost or doubled. Otherwise it exits with 1.
  */
 import { readFile } from 'node:fs/promises';
 import type { CDPSession, Page } from 'puppeteer-core';
 import { startCluster, type Cluster } from '../../demo/cluster.ts';
 import { serverCounters, serverTodos } from '../bench/server-view.ts';
 import { launch, openPage } from '../support/browser/browsers.ts';
-import { asked, flag, number, text, whole } from '../../tools/args.ts';
+import { parseCommandLine, flag, number, text, whole } from '../../tools/args.ts';
 import { ensureDist } from '../../tools/dist.ts';
 import { projectRoot } from '../../tools/run.ts';
 import { Faults } from './faults.ts';
@@ -34,11 +33,14 @@ declare global {
   }
 }
 
-const { minutes, seed, plant } = asked(
-  `npm run soak -- [--minutes 30] [--seed 1] [--plant]
+const { minutes, seed, plant } = parseCommandLine(
+  `npm run soak -- [options]
 
-Chromium pages against the demo cluster, faults all the time; two minutes are the least that can be judged.
-  --plant   keeps every closed socket in the pages, to see that this is seen`,
+Keeps Chromium pages under faults, against the demo cluster, and judges what grows and what is lost.
+  --minutes  How long it takes. Default: 30. Less than 2 minutes cannot be judged.
+  --seed     The seed of the faults. Default: 1.
+  --plant    Keeps every closed socket in the pages, to see that a leak is noticed.
+  --help     Prints this text.`,
   { minutes: text('30'), seed: text('1'), plant: flag },
   ({ minutes, seed, plant }) => ({
     minutes: number('minutes', minutes, 2),
@@ -167,13 +169,14 @@ async function main(): Promise<void> {
     while (performance.now() < end && !problems.length) {
       const fault = await faults.next();
       for (const subject of subjects)
-        if (!(await sample(subject))) problems.push(`${subject.name}: stuck ${STUCK_MS} ms after ${fault}`);
+        if (!(await sample(subject)))
+          problems.push(`${subject.name}: the page is still stuck ${STUCK_MS} ms after ${fault}.`);
       await Promise.all(subjects.map(({ page }) => page.evaluate(() => window.soak.resume())));
     }
     for (const { page } of subjects) await page.evaluate((ms) => window.soak.rest(ms), STUCK_MS);
     const happened = Object.entries(faults.counts).map(([kind, n]) => `${n} ${kind}`);
     console.log(
-      `${minutes} min, seed ${seed}, ${subjects[0]!.samples.length} faults: ${happened.join(', ')}`,
+      `In ${minutes} min with seed ${seed} there were ${subjects[0]!.samples.length} faults: ${happened.join(', ')}.`,
     );
     console.log('page   what           before      after   growth');
     for (const subject of subjects) {

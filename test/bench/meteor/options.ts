@@ -1,30 +1,33 @@
-/** What `npm run bench:meteor` can be asked for. */
+/** What `npm run bench -- meteor` can be asked for. */
 import { parseArgs } from 'node:util';
 import { transports } from '../../support/meteor-client/page.ts';
-import { number, oneOf } from '../../../tools/args.ts';
-import { outageNames } from '../options.ts';
+import { flag, number, oneOf, optional, text } from '../../../tools/args.ts';
+import { outageNames, policyNames } from '../options.ts';
 
-export const help = `npm run bench:meteor -- [options]
+export const help = `npm run bench -- meteor [options]
 
-Time until a Meteor app is served by the surviving node: a real Meteor client in Chromium, as it is and with the library installed.
-  --fault stop,kill,hang,blackhole   one or several, default stop,hang,blackhole
-  --client meteor,installed          as it is, or with installFailover; default both. Rounds take turns, so that both see the same machine
-  --transport sockjs,raw             Meteor's default, or what DISABLE_SOCKJS makes of it; default both
-  --victims N                        per fault, client and transport, default 30
-  --pages N                          installed: per round, default 3: on two cores more pages measure the machine
-  --patient-pages N                  as it is: per round, default 12: its seconds do not feel the milliseconds of a busy machine
-  --limit MS                         not served by then counts as stuck, default 100000
-  --rtt MS                           default 40
-  --policy fast|balanced|frugal      of the installed client, default fast
-  --health gateway|app               what the balancer's health check asks, default gateway: a dead app stays in
-  --json FILE                        everything, for later questions`;
+Measures the time until a Meteor app is served by the surviving node, with a real Meteor client in Chromium: as it is, and with
+the library installed.
+
+  --fault          One or several of stop,kill,hang,blackhole. Default: stop,hang,blackhole.
+  --client         One or both of meteor,installed: as it is, or with installFailover. Default: both.
+                   Rounds take turns, so that both see the same machine.
+  --transport      One or both of sockjs,raw: Meteor's default, or what DISABLE_SOCKJS makes of it. Default: both.
+  --victims        How many pages must lose their node, for each fault, client and transport. Default: 30.
+  --pages          How many pages a round of installed has. Default: 3. On two cores, more pages measure the machine.
+  --patient-pages  How many pages a round of meteor has. Default: 12. Its seconds do not feel the milliseconds of a busy machine.
+  --limit          A page that is not served after this many ms counts as stuck. Default: 100000.
+  --rtt            The round trip between pages and nodes in ms. Default: 40.
+  --policy         The policy of the installed client: fast, balanced or frugal. Default: fast.
+  --health         What the balancer's health check asks: gateway or app. Default: gateway, which leaves a dead app in.
+  --json           The file that gets every figure as JSON.
+  --help           Prints this text.`;
 
 export const clientNames = ['meteor', 'installed'] as const;
 export type MeteorClientName = (typeof clientNames)[number];
 
-/** @throws UsageError, or what parseArgs throws for an unknown flag */
+/** @throws UsageError, or what parseArgs throws for an unknown option */
 export function parseOptions(args: readonly string[]) {
-  const text = (value: string) => ({ type: 'string', default: value }) as const;
   const { values } = parseArgs({
     args: [...args],
     options: {
@@ -38,8 +41,8 @@ export function parseOptions(args: readonly string[]) {
       rtt: text('40'),
       policy: text('fast'),
       health: text('gateway'),
-      json: { type: 'string' },
-      help: { type: 'boolean', default: false },
+      json: optional,
+      help: flag,
     },
   });
   const each = <T extends string>(flag: 'fault' | 'client' | 'transport', allowed: readonly T[]): T[] =>
@@ -54,7 +57,7 @@ export function parseOptions(args: readonly string[]) {
     patientPages: number('patient-pages', values['patient-pages'], 1),
     limitMs: number('limit', values.limit, 1),
     rttMs: number('rtt', values.rtt, 0),
-    policy: oneOf('policy', values.policy, ['fast', 'balanced', 'frugal']),
+    policy: oneOf('policy', values.policy, policyNames),
     health: oneOf('health', values.health, ['gateway', 'app']),
     json: values.json,
     help: values.help,

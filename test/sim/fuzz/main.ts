@@ -1,11 +1,11 @@
 /**
- * `npm run fuzz -- [--runs N] [--seed S] [--only TEXT] [--workers N]`: so many inputs over all targets, on as many processes as
- * there are cores. Prints inputs a second and the heap before and after; what fails is printed shrunk, with its seed.
+ * `npm run fuzz`: hostile inputs over all targets, on a process for each core. Prints inputs a second and the heap before and
+ * after. A failing input is printed shrunk, with its seed.
  */
 import { fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { asked, optional, text, UsageError, whole } from '../../../tools/args.ts';
+import { parseCommandLine, optional, text, UsageError, whole } from '../../../tools/args.ts';
 import { targets } from './all.ts';
 import { fuzz, type Outcome } from './targets.ts';
 
@@ -21,10 +21,17 @@ interface Report {
   readonly heapAfter: number;
 }
 
-const { runs, seed, workers, chosen, worker } = asked(
-  `npm run fuzz -- [--runs 20000] [--seed 1] [--only TEXT] [--workers N]
+const { runs, seed, workers, chosen, worker } = parseCommandLine(
+  `npm run fuzz -- [options]
 
-So many inputs over all targets, or those with TEXT in their name, on as many processes as there are cores:
+Feeds hostile input to everything that reads what a server sends.
+  --runs     How many inputs there are over all targets. Default: 20000.
+  --seed     The seed of the inputs. Default: 1.
+  --only     Takes only the targets that have this text in their name.
+  --workers  How many processes share the work. Default: one for each core.
+  --help     Prints this text.
+
+The targets are:
 ${targets.map(({ name }) => `  ${name}`).join('\n')}`,
   {
     runs: text('20000'),
@@ -36,7 +43,9 @@ ${targets.map(({ name }) => `  ${name}`).join('\n')}`,
   (values) => {
     const chosen = targets.filter(({ name }) => name.includes(values.only));
     if (!chosen.length)
-      throw new UsageError(`--only ${values.only}: there are ${targets.map(({ name }) => name).join(', ')}`);
+      throw new UsageError(
+        `The option --only takes a part of one of these names, but it got "${values.only}": ${targets.map(({ name }) => name).join(', ')}.`,
+      );
     return {
       runs: whole('runs', values.runs, 1),
       seed: whole('seed', values.seed, 0),

@@ -1,12 +1,11 @@
 /**
- * Simulates herds: many clients lose their node at once and dial what is left. Prints a table for each scenario.
- *
- *   npm run sim:herd -- [--clients N] [--scenario NAME] [--client NAME] [--seed S] [--json FILE] [--svg DIRECTORY]
+ * `npm run sim:herd`: simulates herds. Many clients lose their node at once and dial what is left. Prints a table for each
+ * scenario.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { POLICIES } from '../../../src/core/api/reconnect-policy.ts';
 import { markdown, type Row } from '../../bench/tables.ts';
-import { asked, oneOf, optional, text, whole } from '../../../tools/args.ts';
+import { parseCommandLine, oneOf, optional, text, whole } from '../../../tools/args.ts';
 import { svg, type Line } from './chart.ts';
 import type { NewCrowd } from './crowd.ts';
 import { DEFAULTS, hintOf, stampede, type Outcome, type Scenario } from './herd.ts';
@@ -42,16 +41,19 @@ const entries: Entry[] = [
   ...Object.entries(OTHERS).map(([name, crowd]) => ({ name, crowd, hint: false })),
 ];
 
-const options = asked(
+const options = parseCommandLine(
   [
     'npm run sim:herd -- [options]',
-    `  --clients N       how many lose their node (${DEFAULTS.clients})`,
-    `  --per-second N    handshakes each survivor completes (${DEFAULTS.perSecond})`,
-    `  --scenario NAME   ${Object.keys(SCENARIOS).join(', ')}, all; may be repeated (gateway)`,
-    `  --client NAME     ${entries.map(({ name }) => `"${name}"`).join(', ')}; may be repeated (all)`,
-    '  --seed S          another herd (1)',
-    '  --json FILE       the figures',
-    '  --svg DIRECTORY   charts of served clients and of the survivors’ load',
+    '',
+    'Lets many clients lose their node at once, and prints how they come to be served.',
+    `  --clients     How many lose their node. Default: ${DEFAULTS.clients}.`,
+    `  --per-second  How many handshakes each survivor completes in a second. Default: ${DEFAULTS.perSecond}.`,
+    `  --scenario    One of ${Object.keys(SCENARIOS).join(', ')}, all. It may be repeated. Default: gateway.`,
+    `  --client      One of ${entries.map(({ name }) => `"${name}"`).join(', ')}. It may be repeated. Default: all of them.`,
+    '  --seed        Another number is another herd. Default: 1.',
+    '  --json        The file that gets every figure as JSON.',
+    '  --svg         The directory that gets charts of served clients and of the survivors’ load.',
+    '  --help        Prints this text.',
   ].join('\n'),
   {
     clients: text(String(DEFAULTS.clients)),

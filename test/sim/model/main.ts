@@ -1,13 +1,15 @@
 /** Explores all worlds of the machine, to the end unless a depth is given. */
 import { transition } from '../../../src/core/rules/machine.ts';
-import { asked, optional, whole } from '../../../tools/args.ts';
+import { parseCommandLine, optional, whole } from '../../../tools/args.ts';
 import { SHAPES, worldOf } from './domain.ts';
 import { explore } from './explore.ts';
 
-const depth = asked(
+const depth = parseCommandLine(
   `npm run model -- [--depth N]
 
-Every event in every state that can be reached: to the end, in about 10 minutes, or only N events deep.`,
+Explores the link's machine: every event in every state that can be reached.
+  --depth  How many events deep. Without it the run goes to the end, in about 10 minutes.
+  --help   Prints this text.`,
   { depth: optional },
   ({ depth }) => (depth === undefined ? Infinity : whole('depth', depth, 1)),
 );
