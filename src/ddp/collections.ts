@@ -1,5 +1,5 @@
 import { validate, isFunction, isObject, rule } from '../shared/validate.ts';
-import { same, toJson } from './ejson.ts';
+import { equals, toWire } from './ejson.ts';
 import type { DataMessage, DocumentId } from './messages.ts';
 
 /**
@@ -107,14 +107,14 @@ function createDocuments(name: string, guard: Guard, run: Run, over: () => boole
     const wanted = Object.entries(filter).sort();
     const text = JSON.stringify(
       wanted.map(([field, value]) =>
-        value === undefined ? field : [field, toJson(value, `filter.${field}`)],
+        value === undefined ? field : [field, toWire(value, `filter.${field}`)],
       ),
     );
     if (found.size >= KEPT_FILTERS && !found.has(text)) found.clear();
     return lastOr(
       found,
       text,
-      all.filter((doc) => wanted.every(([field, value]) => same(doc[field], value))),
+      all.filter((doc) => wanted.every(([field, value]) => equals(doc[field], value))),
     );
   };
 
@@ -141,7 +141,7 @@ function createDocuments(name: string, guard: Guard, run: Run, over: () => boole
     const old = visible.get(id);
     let equal = false;
     // A type of the app's own says itself what equality is.
-    guard(() => (equal = same(old, next)));
+    guard(() => (equal = equals(old, next)));
     if (equal) return;
     set(visible, id, next);
     all = undefined;

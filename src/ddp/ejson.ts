@@ -68,48 +68,57 @@ const isObject = (value: unknown): value is object => typeof value === 'object' 
 const isWrapper = (keys: string[]): boolean =>
   keys.length < 3 && keys[0]?.[0] === '$' && WRAPPER.test(keys.sort().join());
 
+/** How one object of a frame is to be read. */
+type Reading =
+  /** Wrappers such as `{"$date": 5}` become what they stand for. */
+  | 'ejson'
+  /** The object right below `$escape`: it is no wrapper, whatever it looks like. Its content is EJSON again. */
+  | 'escaped'
+  /** The content of a wrapper: plain JSON, all the way down. */
+  | 'raw';
+
 /**
- * Turns what `JSON.parse` made of a hostile text into safe EJSON values, in place. Left out are keys that would reach a
- * prototype once somebody copies the value by assignment: `__proto__`, and a `constructor` that carries a `prototype`.
+ * Turns the result of `JSON.parse` into safe EJSON values, in place. The text may be hostile, so keys that would reach a prototype
+ * are dropped: `__proto__`, and a `constructor` that carries a `prototype`. Code that copies a value key by key is safe too.
  *
- * Both walks of this file are our own because the package's clone what they convert, and its clone takes an object with a
- * key `callee` for an `arguments` object and makes an empty array of it. The package says what a wrapper stands for.
+ * `fromWire` and `toWire` walk the value themselves. The package's own walk clones, and its clone takes an object with a
+ * key `callee` for an `arguments` object and returns an empty array. The package decides what a wrapper stands for.
  *
- * @param freeze whether objects and arrays are frozen: documents are, results belong to the caller
- * @param wrappers false inside a wrapper, whose content is raw JSON
- * @param literal right below `$escape`: what looks like a wrapper is meant literally
- * @throws beyond 200 levels of nesting, and whatever EJSON throws on a wrapper it cannot read
+ * @param freeze freezes objects and arrays: documents are frozen, results belong to the caller
+ * @throws RangeError beyond 200 levels of nesting, and whatever EJSON throws on a wrapper it cannot read
  */
-export function revive(value: unknown, freeze = false, depth = 0, wrappers = true, literal = false): unknown {
+export const fromWire = (value: unknown, freeze = false): unknown => readValue(value, freeze, 0, 'ejson');
+
+function readValue(value: unknown, freeze: boolean, depth: number, reading: Reading): unknown {
   if (!isObject(value)) return value;
   if (depth++ > MAX_DEPTH) throw new RangeError(`more than ${MAX_DEPTH} levels deep`);
   if (Array.isArray(value)) {
-    for (let i = 0; i < value.length; i++) value[i] = revive(value[i], freeze, depth, wrappers);
+    const items = reading === 'raw' ? 'raw' : 'ejson';
+    for (let i = 0; i < value.length; i++) value[i] = readValue(value[i], freeze, depth, items);
   } else {
     const object = value as Plain;
     const keys = Object.keys(object);
-    const wrapper = wrappers && !literal && isWrapper(keys);
-    if (wrapper && '$escape' in object) return revive(object.$escape, freeze, depth, true, true);
+    const wrapper = reading === 'ejson' && isWrapper(keys);
+    if (wrapper && '$escape' in object) return readValue(object.$escape, freeze, depth, 'escaped');
+    const fields = wrapper || reading === 'raw' ? 'raw' : 'ejson';
     for (const key of keys) {
-      const item = object[key];
-      if (
-        key === '__proto__' ||
-        (key === 'constructor' && isObject(item) && Object.hasOwn(item, 'prototype'))
-      )
-        delete object[key];
-      else object[key] = revive(item, freeze, depth, wrappers && !wrapper);
+      if (reachesPrototype(key, object[key])) delete object[key];
+      else object[key] = readValue(object[key], freeze, depth, fields);
     }
     if (wrapper) {
       try {
         return EJSON.fromJSONValue(object);
       } catch (error) {
-        // A type that nobody has registered stays what it is on the wire.
+        // A type that nobody has registered stays as it is on the wire.
         if (!('$type' in object)) throw error;
       }
     }
   }
   return freeze ? Object.freeze(value) : value;
 }
+
+const reachesPrototype = (key: string, value: unknown): boolean =>
+  key === '__proto__' || (key === 'constructor' && isObject(value) && Object.hasOwn(value, 'prototype'));
 
 /** What JSON would make something else of: of a function nothing, of a Map `{}`, of a bad date 1970. */
 const UNFIT = /^(bigint|function|symbol|\[object (?!(Array|Object)\]))/;
@@ -119,7 +128,7 @@ const UNFIT = /^(bigint|function|symbol|\[object (?!(Array|Object)\]))/;
  * @param at what it is, for the error: `params[0].tags`
  * @throws RangeError for what EJSON has no form for, and beyond 200 levels of nesting, which a circular value always reaches
  */
-export function toJson(value: unknown, at: string, depth = 0): unknown {
+export function toWire(value: unknown, at: string, depth = 0): unknown {
   // Non-finite numbers, and objects the package (or a registered type) has a form for.
   if (
     (typeof value === 'number' && !Number.isFinite(value)) ||
@@ -134,10 +143,10 @@ export function toJson(value: unknown, at: string, depth = 0): unknown {
     throw badOption(at.slice(0, 80), value, `a value of EJSON, at most ${MAX_DEPTH} levels deep`);
   if (!isTree) return value;
   depth += 1;
-  if (Array.isArray(value)) return value.map((item, i) => toJson(item, `${at}[${i}]`, depth));
+  if (Array.isArray(value)) return value.map((item, i) => toWire(item, `${at}[${i}]`, depth));
   const keys = Object.keys(value);
   const copy = Object.fromEntries(
-    keys.map((key) => [key, toJson((value as Plain)[key], `${at}.${key}`, depth)]),
+    keys.map((key) => [key, toWire((value as Plain)[key], `${at}.${key}`, depth)]),
   );
   return isWrapper(keys) ? { $escape: copy } : copy;
 }
@@ -146,18 +155,18 @@ export function toJson(value: unknown, at: string, depth = 0): unknown {
  * Are two EJSON values the same, whatever the order of keys? The package's own `equals` takes `{}` for `[]`, for any Date and for
  * any RegExp; it is asked for custom types only, which say themselves what equality is.
  */
-export function same(a: unknown, b: unknown): boolean {
+export function equals(a: unknown, b: unknown): boolean {
   if (a === b || (Number.isNaN(a) && Number.isNaN(b))) return true;
   if (!isObject(a) || !isObject(b)) return false;
   const kind = Object.getPrototypeOf(a) as unknown;
   if (kind !== Object.getPrototypeOf(b)) return false;
-  if (a instanceof Date) return same(Number(a), Number(b));
+  if (a instanceof Date) return equals(Number(a), Number(b));
   if (a instanceof RegExp) return String(a) === String(b);
   if (kind !== Object.prototype && kind !== null && !Array.isArray(a) && !ArrayBuffer.isView(a))
     return EJSON.equals(a, b);
   const keys = Object.keys(a);
   return (
     keys.length === Object.keys(b).length &&
-    keys.every((key) => Object.hasOwn(b, key) && same((a as Plain)[key], (b as Plain)[key]))
+    keys.every((key) => Object.hasOwn(b, key) && equals((a as Plain)[key], (b as Plain)[key]))
   );
 }

@@ -1,7 +1,7 @@
 import { FailoverError } from '../core/api/errors.ts';
 import { formatValue } from '../shared/format-value.ts';
 import { DDPError } from './errors.ts';
-import { revive } from './ejson.ts';
+import { fromWire } from './ejson.ts';
 
 /** Versions of DDP we speak, best first (they differ in details that do not concern a client like this one). */
 export const VERSIONS: readonly string[] = ['1', 'pre2', 'pre1'];
@@ -59,21 +59,24 @@ const MAX_LENGTH = 2 ** 26;
 /** Checks one frame; whatever is wrong with it becomes a `malformed` message, never an exception. */
 export function parseMessage(data: unknown): ServerMessage {
   try {
-    const text = string(data, 'frame');
-    check(text, 'length', text.length < MAX_LENGTH);
-    return read(object(JSON.parse(text), 'frame'));
+    const text = expectString(data, 'frame');
+    ensure(text, 'length', text.length < MAX_LENGTH);
+    return readMessage(expectObject(JSON.parse(text), 'frame'));
   } catch (cause) {
-    return { msg: 'malformed', error: malformed(`${(cause as Error).message}: ${formatValue(data)}`, cause) };
+    return {
+      msg: 'malformed',
+      error: malformedError(`${(cause as Error).message}: ${formatValue(data)}`, cause),
+    };
   }
 }
 
-export const malformed = (message: string, cause?: unknown): FailoverError =>
+export const malformedError = (message: string, cause?: unknown): FailoverError =>
   new FailoverError('malformed', `malformed: ${message}`, { cause });
 
-function read(frame: Fields): ServerMessage {
+function readMessage(frame: Fields): ServerMessage {
   const { msg } = frame;
-  const id = () => string(frame.id, 'id');
-  const error = () => (frame.error === undefined ? undefined : new DDPError(revive(frame.error)));
+  const id = () => expectString(frame.id, 'id');
+  const error = () => (frame.error === undefined ? undefined : new DDPError(fromWire(frame.error)));
   switch (msg) {
     case 'added':
     case 'changed':
@@ -82,26 +85,26 @@ function read(frame: Fields): ServerMessage {
     case 'movedBefore':
       return {
         msg,
-        collection: string(frame.collection, 'collection'),
+        collection: expectString(frame.collection, 'collection'),
         id: parseId(id()),
-        fields: object(revive(frame.fields ?? {}, true), 'fields'),
-        cleared: strings(frame.cleared ?? [], 'cleared'),
+        fields: expectObject(fromWire(frame.fields ?? {}, true), 'fields'),
+        cleared: expectStrings(frame.cleared ?? [], 'cleared'),
         before: msg.endsWith('Before')
           ? frame.before === null
             ? null
-            : parseId(string(frame.before, 'before'))
+            : parseId(expectString(frame.before, 'before'))
           : undefined,
       };
     case 'ready':
-      return { msg, ids: strings(frame.subs, 'subs') };
+      return { msg, ids: expectStrings(frame.subs, 'subs') };
     case 'updated':
-      return { msg, ids: strings(frame.methods, 'methods') };
+      return { msg, ids: expectStrings(frame.methods, 'methods') };
     case 'result':
       try {
-        return { msg, id: id(), error: error(), result: revive(frame.result) };
+        return { msg, id: id(), error: error(), result: fromWire(frame.result) };
       } catch (cause) {
         // Whoever waits for it shall not wait in vain.
-        return { msg, id: id(), error: malformed((cause as Error).message, cause), result: undefined };
+        return { msg, id: id(), error: malformedError((cause as Error).message, cause), result: undefined };
       }
     case 'nosub':
       // Without an id: a publication of Meteor's that nobody subscribes to (`publish(null)`) has failed.
@@ -111,7 +114,7 @@ function read(frame: Fields): ServerMessage {
     case 'connected':
       return { msg };
     case 'failed':
-      return { msg, version: string(frame.version, 'version') };
+      return { msg, version: expectString(frame.version, 'version') };
     case 'error':
       return {
         msg,
@@ -126,22 +129,22 @@ function read(frame: Fields): ServerMessage {
       // Servers may greet so: Meteor's, before 3.0, said {"server_id":"0"} on every raw WebSocket.
       return { msg: 'ignored' };
     default:
-      return { msg: 'unknown', name: string(msg, 'msg') };
+      return { msg: 'unknown', name: expectString(msg, 'msg') };
   }
 }
 
-function check<T>(value: unknown, what: string, ok: boolean): T {
+function ensure<T>(value: unknown, what: string, ok: boolean): T {
   if (!ok) throw new TypeError(`bad ${what}`);
   return value as T;
 }
 
-const string = (value: unknown, what: string): string => check(value, what, typeof value === 'string');
+const expectString = (value: unknown, what: string): string => ensure(value, what, typeof value === 'string');
 
-const strings = (value: unknown, what: string): readonly string[] =>
-  check(value, what, Array.isArray(value) && value.every((item) => typeof item === 'string'));
+const expectStrings = (value: unknown, what: string): readonly string[] =>
+  ensure(value, what, Array.isArray(value) && value.every((item) => typeof item === 'string'));
 
-const object = (value: unknown, what: string): Fields =>
-  check(value, what, typeof value === 'object' && value !== null && !Array.isArray(value));
+const expectObject = (value: unknown, what: string): Fields =>
+  ensure(value, what, typeof value === 'object' && value !== null && !Array.isArray(value));
 
 /** The wire form of ids (Meteor's `MongoID.idParse`): `-text` is the text, `~json` a value that is no string, else the id itself. */
 function parseId(wire: string): DocumentId {

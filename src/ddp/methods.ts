@@ -3,7 +3,7 @@ import type { Env } from '../core/env/env.ts';
 import { FailoverError, type ErrorKind } from '../core/api/errors.ts';
 import type { QueueOptions } from '../core/api/options.ts';
 import { frameBytes } from '../core/api/frame.ts';
-import { toJson } from './ejson.ts';
+import { toWire } from './ejson.ts';
 import { encode } from './messages.ts';
 import { isCallTimeout } from './options.ts';
 import type { Wire } from './wire.ts';
@@ -177,7 +177,7 @@ export function createMethods(
         if (wire.closed) throw wire.closed;
         if (signal?.aborted) throw error('aborted', 'aborted');
         const id = wire.nextId();
-        const frame = encode({ msg: 'method', method, id, randomSeed, params: toJson(params, 'params') });
+        const frame = encode({ msg: 'method', method, id, randomSeed, params: toWire(params, 'params') });
         const bytes = frameBytes(frame);
         // What a hook calls goes before that which waited.
         const free = isReady() && (wire.greeting || !(wait ? calls.size : waiting));

@@ -1,7 +1,7 @@
 import { validate, isFunction, isString } from '../shared/validate.ts';
 import { FailoverError } from '../core/api/errors.ts';
 import type { DDPError } from './errors.ts';
-import { toJson } from './ejson.ts';
+import { toWire } from './ejson.ts';
 import { encode } from './messages.ts';
 import type { Wire } from './wire.ts';
 
@@ -67,7 +67,7 @@ export function createSubscriptions(wire: Wire, settled: (id: string) => void): 
     const id = wire.nextId();
     const make = () => {
       const values = params.map((one) => (isFunction(one) ? (one as () => unknown)() : one));
-      return encode({ msg: 'sub', id, name, params: toJson(values, 'params') });
+      return encode({ msg: 'sub', id, name, params: toWire(values, 'params') });
     };
     const again = key === undefined ? make : undefined;
     const entry = { id, key, frame: make(), again, epoch: 0, ready: false, holders: new Set<Holder>() };
@@ -96,7 +96,7 @@ export function createSubscriptions(wire: Wire, settled: (id: string) => void): 
   return {
     add(name, params) {
       validate('name', name, isString);
-      const key = params.some(isFunction) ? undefined : JSON.stringify([name, toJson(params, 'params')]);
+      const key = params.some(isFunction) ? undefined : JSON.stringify([name, toWire(params, 'params')]);
       const entry = shared.get(key) ?? create(name, params, key);
       const holder: Holder = { active: true, resolve() {}, reject() {} };
       const ready = new Promise<void>((resolve, reject) => Object.assign(holder, { resolve, reject }));
