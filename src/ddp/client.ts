@@ -4,7 +4,7 @@ import { emitTo } from '../core/facade/emit.ts';
 import type { Status } from '../core/api/events.ts';
 import { FailoverWebSocket } from '../core/facade/failover-websocket.ts';
 import type { FailoverOptions, UrlSource } from '../core/api/options.ts';
-import type { Collection } from './collections.ts';
+import type { Collection } from './collection.ts';
 import type { DDPEvents, DDPStats } from './events.ts';
 import type { ApplyOptions } from './methods.ts';
 import type { DDPOptions } from './options.ts';

@@ -1,6 +1,7 @@
 export { FailoverError, isFailoverError, type ErrorKind } from '../core/api/errors.ts';
 export { DDPClient } from './client.ts';
-export type { Collection, Document, Filter, Observer } from './collections.ts';
+export type { Collection } from './collection.ts';
+export type { Document, Filter, Observer } from './document.ts';
 export { DDPError } from './errors.ts';
 export type { DDPEvents, DDPStats, DDPWarningKind } from './events.ts';
 export { EJSON, ObjectID, type Ejson } from './ejson.ts';

@@ -4,7 +4,7 @@ import { FailoverError } from '../core/api/errors.ts';
 import { formatValue } from '../shared/format-value.ts';
 import type { FailoverEvents, Stats, Status } from '../core/api/events.ts';
 import { resolveOptions, type FailoverOptions, type Leaving } from '../core/api/options.ts';
-import { createStore, type Store } from './collections.ts';
+import { createStore, type Store } from './store.ts';
 import type { DDPError } from './errors.ts';
 import type { DDPEvents, DDPStats } from './events.ts';
 import { encode, isPong, parseMessage, PING, VERSIONS, type ServerMessage } from './messages.ts';
@@ -113,7 +113,7 @@ export function createSession<Link extends DdpLink>(
   const quiescence = createQuiescence(
     env,
     quiescenceTimeoutMs,
-    (sweep) => store.show(sweep),
+    (sweep) => store.reveal(sweep),
     (awaited) => emit('warning', { kind: 'quiescence', message: `${awaited} answers are late` }),
   );
   const subscriptions = createSubscriptions(wire, (id) => quiescence.settle(id));
@@ -280,7 +280,7 @@ export function createSession<Link extends DdpLink>(
         const message = parseMessage(data);
         // Subscriptions are the new connection's matter, and changes to data that was never shown mean nothing.
         if ('collection' in message) {
-          if (shown) store.collection(message.collection).late(message);
+          if (shown) store.collection(message.collection).applyLate(message);
         } else if (message.msg === 'result') methods.result(message.id, message.error, message.result);
         else if (message.msg === 'updated') {
           const updated = () => methods.updated(message.ids);
@@ -332,7 +332,7 @@ export function createSession<Link extends DdpLink>(
     revived = awaited.length + pending.length;
     awaited.push(CONNECTED);
     quiescence.begin(awaited, pending);
-    store.hold();
+    store.withhold();
     if (!patient) depart();
   });
   link.addEventListener('message', (event) => receive(parseMessage((event as MessageEvent).data)));
