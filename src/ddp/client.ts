@@ -6,11 +6,12 @@ import { FailoverWebSocket } from '../core/facade/failover-websocket.ts';
 import type { FailoverOptions, UrlSource } from '../core/api/options.ts';
 import type { Collection } from './collection.ts';
 import type { DDPEvents, DDPStats } from './events.ts';
-import type { ApplyOptions } from './methods.ts';
+import type { ApplyOptions } from './call.ts';
 import type { DDPOptions } from './options.ts';
-import { passwordCredentials, type UserSelector } from './password.ts';
-import { createSession, type DdpLink, type Session } from './session.ts';
+import { passwordCredentials, type UserSelector } from './login.ts';
+import { createSession, type Session } from './session.ts';
 import type { Subscription } from './subscriptions.ts';
+import type { DdpLink } from './wire.ts';
 
 type Listener<E extends keyof DDPEvents> = (...args: DDPEvents[E]) => void;
 
@@ -99,7 +100,7 @@ export class DDPClient<Link extends DdpLink = FailoverWebSocket> {
    * forgotten and an `error` event tells of it.
    */
   login<T = unknown>(credentials: unknown, method = 'login'): Promise<T> {
-    return this.#session.login(credentials, method) as Promise<T>;
+    return this.#session.login.logIn(credentials, method) as Promise<T>;
   }
 
   /** Logs in with a password, as Meteor's accounts-password takes it: what is sent is its SHA-256 digest. */
@@ -109,12 +110,12 @@ export class DDPClient<Link extends DdpLink = FailoverWebSocket> {
 
   /** The id of the user who is logged in; undefined if nobody is, or the server does not say it. */
   get userId(): string | undefined {
-    return this.#session.userId();
+    return this.#session.login.userId;
   }
 
   /** Logs out and forgets the token. */
   logout(): Promise<void> {
-    return this.#session.logout();
+    return this.#session.login.logOut();
   }
 
   /**
@@ -124,23 +125,23 @@ export class DDPClient<Link extends DdpLink = FailoverWebSocket> {
   onReconnect(hook: () => void): () => void {
     validate('hook', hook, isFunction);
     const entry = () => hook();
-    this.#session.hooks.add(entry);
-    return () => void this.#session.hooks.delete(entry);
+    this.#session.reconnectHooks.add(entry);
+    return () => void this.#session.reconnectHooks.delete(entry);
   }
 
   /** Listens to an event. A listener that throws harms no other. */
   on<E extends keyof DDPEvents>(event: E, listener: Listener<E>): this {
-    this.#of(event).on(event, listener as never);
+    this.#emitterOf(event).on(event, listener as never);
     return this;
   }
 
   once<E extends keyof DDPEvents>(event: E, listener: Listener<E>): this {
-    this.#of(event).once(event, listener as never);
+    this.#emitterOf(event).once(event, listener as never);
     return this;
   }
 
   off<E extends keyof DDPEvents>(event: E, listener: Listener<E>): this {
-    this.#of(event).off(event, listener as never);
+    this.#emitterOf(event).off(event, listener as never);
     return this;
   }
 
@@ -156,7 +157,7 @@ export class DDPClient<Link extends DdpLink = FailoverWebSocket> {
   }
 
   /** Who tells an event. */
-  #of(event: string): EventEmitter {
+  #emitterOf(event: string): EventEmitter {
     return /^(error|warning)$/.test(event) ? this.#emitter : (this.link as unknown as EventEmitter);
   }
 }

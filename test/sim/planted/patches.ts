@@ -4,7 +4,7 @@ import type { Patch } from '../bundle.ts';
 export const PLANTED: Readonly<Record<string, readonly Patch[]>> = {
   'a call with retry: false is sent again': [
     {
-      file: 'ddp/methods.ts',
+      file: 'ddp/call-queue.ts',
       find: '(!call.retry && call.epoch > 0) ||',
       replace: '',
     },
