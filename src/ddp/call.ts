@@ -113,6 +113,9 @@ export function encodeCall(
   return { id, frame, bytes: frameBytes(frame) };
 }
 
+const describeSending = ({ epoch }: Call): string =>
+  epoch ? 'It was sent, so the server may have run it.' : 'It was not sent.';
+
 /**
  * Starts the clock of a call, and listens to its signal.
  * @param onSettled called after the call has resolved or rejected
@@ -126,11 +129,14 @@ export function createCall(
 ): Call {
   // Not the request itself: the parameters need not be kept, the frame holds them.
   const { method, retry, wait, login, signal, timeoutMs } = request;
-  const abort = () => call.fail('aborted', 'aborted');
+  const abort = () => call.fail('aborted', `its signal aborted the call. ${describeSending(call)}`);
   signal?.addEventListener('abort', abort);
   const timer =
     timeoutMs < Infinity &&
-    env.setTimeout(() => call.fail('timeout', `no answer in ${timeoutMs} ms`), timeoutMs);
+    env.setTimeout(() => {
+      const advice = 'Raise timeoutMs (or callTimeoutMs) if outages or the server take longer.';
+      call.fail('timeout', `no answer within ${timeoutMs} ms. ${describeSending(call)} ${advice}`);
+    }, timeoutMs);
   const settle =
     <T>(settlePromise: (value: T) => void) =>
     (value: T) => {

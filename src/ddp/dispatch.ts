@@ -1,4 +1,5 @@
 import { FailoverError } from '../core/api/errors.ts';
+import { formatValue } from '../shared/format-value.ts';
 import { encode, type ServerMessage } from './messages.ts';
 import type { Methods } from './methods.ts';
 import type { Quiescence } from './quiescence.ts';
@@ -41,7 +42,8 @@ export function createDispatch(
     }
     // Servers of DDP pre1 do not know pings.
     if (msg === 'ping') return;
-    const error = new FailoverError('server', `server: ${reason}`);
+    const about = msg === undefined ? 'a message' : `a message of kind ${formatValue(msg)}`;
+    const error = new FailoverError('server', `The server rejected ${about} of this client: ${reason}`);
     methods.onResult(id, error, undefined);
     app.reportError(error);
   };

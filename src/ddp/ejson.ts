@@ -91,7 +91,7 @@ export const fromWire = (value: unknown, freeze = false): unknown => readValue(v
 
 function readValue(value: unknown, freeze: boolean, depth: number, reading: Reading): unknown {
   if (!isObject(value)) return value;
-  if (depth++ > MAX_DEPTH) throw new RangeError(`more than ${MAX_DEPTH} levels deep`);
+  if (depth++ > MAX_DEPTH) throw new RangeError(`expected at most ${MAX_DEPTH} levels of nesting, got more`);
   if (Array.isArray(value)) {
     const items = reading === 'raw' ? 'raw' : 'ejson';
     for (let i = 0; i < value.length; i++) value[i] = readValue(value[i], freeze, depth, items);
@@ -120,8 +120,10 @@ function readValue(value: unknown, freeze: boolean, depth: number, reading: Read
 const reachesPrototype = (key: string, value: unknown): boolean =>
   key === '__proto__' || (key === 'constructor' && isObject(value) && Object.hasOwn(value, 'prototype'));
 
-/** What JSON would make something else of: of a function nothing, of a Map `{}`, of a bad date 1970. */
+/** Values that JSON would silently turn into others: a function into nothing, a Map into `{}`, an invalid date into null. */
 const UNFIT = /^(bigint|function|symbol|\[object (?!(Array|Object)\]))/;
+
+const EJSON_VALUE = `a value of EJSON (JSON, dates, binary data, registered types), at most ${MAX_DEPTH} levels deep`;
 
 /**
  * The JSON form of an EJSON value, for `JSON.stringify`. The value itself is not touched.
@@ -140,7 +142,7 @@ export function toWire(value: unknown, at: string, depth = 0): unknown {
     return EJSON.toJSONValue(value);
   const isTree = isObject(value);
   if (UNFIT.test(isTree ? {}.toString.call(value) : typeof value) || (isTree && depth > MAX_DEPTH))
-    throw badOption(at.slice(0, 80), value, `a value of EJSON, at most ${MAX_DEPTH} levels deep`);
+    throw badOption(at.slice(0, 80), value, EJSON_VALUE);
   if (!isTree) return value;
   depth += 1;
   if (Array.isArray(value)) return value.map((item, i) => toWire(item, `${at}[${i}]`, depth));

@@ -15,7 +15,8 @@ export class DDPError extends FailoverError {
     ) as Record<string, unknown>;
     const code = typeof error === 'string' || typeof error === 'number' ? error : 'unknown';
     const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
-    super('server', text(message) ?? `${text(reason) ?? 'server error'} [${code}]`);
+    const why = text(reason) ?? 'The server answered with an error and gave no reason';
+    super('server', text(message) ?? `${why} [${code}]`);
     this.code = code;
     this.reason = text(reason);
     this.details = details;

@@ -67,8 +67,13 @@ export function createLogin(
           // Lost with its connection: the next one resumes the login again.
           if (cause.kind !== 'server' && cause.kind !== 'timeout') return;
           // Meteor answers 403 to a token that is no longer valid; a server in trouble answers otherwise.
-          if ((cause as Partial<DDPError>).code === 403 && isCurrent()) forget();
-          reportError(new FailoverError('handshake', `login not resumed: ${cause.message}`, { cause }));
+          const isRefused = (cause as Partial<DDPError>).code === 403;
+          if (isRefused && isCurrent()) forget();
+          const advice = isRefused
+            ? 'The server no longer accepts the token: log in again.'
+            : 'The next connection tries again.';
+          const message = `The login could not be resumed (${cause.message}). ${advice}`;
+          reportError(new FailoverError('handshake', message, { cause }));
         },
       );
       return id;

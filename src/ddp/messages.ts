@@ -53,25 +53,30 @@ export type ServerMessage =
   | { readonly msg: 'unknown'; readonly name: string }
   | { readonly msg: 'malformed'; readonly error: FailoverError };
 
-/** The longest frame Meteor's own server takes or makes (faye-websocket's limit, 2²⁶ − 1 bytes); of what is longer nothing is parsed. */
+/**
+ * Meteor's own server neither takes nor makes longer frames (the limit of faye-websocket is 2²⁶ − 1 bytes). A longer one is not
+ * parsed: that would block the page, and a text of at least as many characters has at least as many bytes.
+ */
 const MAX_LENGTH = 2 ** 26;
 
-/** Checks one frame; whatever is wrong with it becomes a `malformed` message, never an exception. */
+/** Checks one frame. Whatever is wrong with it makes a `malformed` message, never an exception. */
 export function parseMessage(data: unknown): ServerMessage {
   try {
     const text = expectString(data, 'frame');
-    ensure(text, 'length', text.length < MAX_LENGTH);
+    if (text.length >= MAX_LENGTH)
+      throw new TypeError(`frame: expected fewer than ${MAX_LENGTH} characters, got ${text.length}`);
     return readMessage(expectObject(JSON.parse(text), 'frame'));
   } catch (cause) {
     return {
       msg: 'malformed',
-      error: malformedError(`${(cause as Error).message}: ${formatValue(data)}`, cause),
+      error: malformedError(`a frame, which was dropped: ${formatValue(data)}`, cause),
     };
   }
 }
 
-export const malformedError = (message: string, cause?: unknown): FailoverError =>
-  new FailoverError('malformed', `malformed: ${message}`, { cause });
+/** @param what names what could not be read, in the middle of a sentence */
+const malformedError = (what: string, cause: unknown): FailoverError =>
+  new FailoverError('malformed', `The server sent ${what}. ${(cause as Error).message}`, { cause });
 
 function readMessage(frame: Fields): ServerMessage {
   const { msg } = frame;
@@ -103,8 +108,13 @@ function readMessage(frame: Fields): ServerMessage {
       try {
         return { msg, id: id(), error: error(), result: fromWire(frame.result) };
       } catch (cause) {
-        // Whoever waits for it shall not wait in vain.
-        return { msg, id: id(), error: malformedError((cause as Error).message, cause), result: undefined };
+        // The caller must not wait in vain: the call rejects.
+        return {
+          msg,
+          id: id(),
+          error: malformedError('a result that cannot be read', cause),
+          result: undefined,
+        };
       }
     case 'nosub':
       // Without an id: a publication of Meteor's that nobody subscribes to (`publish(null)`) has failed.
@@ -133,18 +143,25 @@ function readMessage(frame: Fields): ServerMessage {
   }
 }
 
-function ensure<T>(value: unknown, what: string, ok: boolean): T {
-  if (!ok) throw new TypeError(`bad ${what}`);
-  return value as T;
+function expectString(value: unknown, field: string): string {
+  if (typeof value !== 'string') throw wrongType(field, 'a string', value);
+  return value;
 }
 
-const expectString = (value: unknown, what: string): string => ensure(value, what, typeof value === 'string');
+function expectStrings(value: unknown, field: string): readonly string[] {
+  const isList = Array.isArray(value) && value.every((item) => typeof item === 'string');
+  if (!isList) throw wrongType(field, 'an array of strings', value);
+  return value as readonly string[];
+}
 
-const expectStrings = (value: unknown, what: string): readonly string[] =>
-  ensure(value, what, Array.isArray(value) && value.every((item) => typeof item === 'string'));
+function expectObject(value: unknown, field: string): Fields {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw wrongType(field, 'an object', value);
+  return value as Fields;
+}
 
-const expectObject = (value: unknown, what: string): Fields =>
-  ensure(value, what, typeof value === 'object' && value !== null && !Array.isArray(value));
+const wrongType = (field: string, expected: string, value: unknown): TypeError =>
+  new TypeError(`${field}: expected ${expected}, got ${formatValue(value)}`);
 
 /** The wire form of ids (Meteor's `MongoID.idParse`): `-text` is the text, `~json` a value that is no string, else the id itself. */
 function parseId(wire: string): DocumentId {

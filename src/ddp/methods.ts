@@ -13,6 +13,9 @@ import {
 import { createCallQueue, type CallQueue } from './call-queue.ts';
 import type { Wire } from './wire.ts';
 
+const UNCONFIRMED =
+  'the connection ended before the answer. The server may or may not have run the call, and `retry: false` forbids sending it again.';
+
 /** Method calls, from `apply` until they settle. */
 export interface Methods extends Pick<CallQueue, 'flush' | 'sendLogins' | 'markUnsent'> {
   /**
@@ -71,14 +74,15 @@ export function createMethods(
       new Promise((resolve, reject) => {
         const request = checkRequest(method, params, options, login, env, defaultTimeoutMs);
         if (wire.closeError) throw wire.closeError;
-        if (request.signal?.aborted) throw callError(request, 'aborted', 'aborted');
+        if (request.signal?.aborted)
+          throw callError(request, 'aborted', 'its signal was aborted before the call. It was not sent.');
         const encoded = encodeCall(login?.id ?? wire.nextId(), request);
         const canSendNow = queue.canSendNow(request.wait);
         if (!canSendNow && !queue.hasRoom(encoded.bytes))
           throw callError(
             request,
             'overflow',
-            `queue full (${limits.maxMessages} messages, ${limits.maxBytes} bytes)`,
+            `the queue of calls that wait for a connection is full (${limits.maxMessages} messages, ${limits.maxBytes} bytes). Retry later, or raise queue.maxMessages and queue.maxBytes.`,
           );
         const { isPreamble } = wire;
         const call = createCall(env, request, { ...encoded, isPreamble }, { resolve, reject }, onSettled);
@@ -115,7 +119,7 @@ export function createMethods(
     },
     unconfirmed,
     failUnconfirmed(epoch) {
-      for (const call of unconfirmed(epoch)) call.fail('unconfirmed', 'lost unanswered');
+      for (const call of unconfirmed(epoch)) call.fail('unconfirmed', UNCONFIRMED);
     },
     settleAnswered() {
       for (const call of queue.all())

@@ -8,7 +8,7 @@ export type RunEvents = (events: readonly (() => void)[]) => void;
 
 const HANDLERS = ['added', 'changed', 'removed', 'moved'] as const;
 
-const isObserver = rule('added, changed, removed or moved', (observer) => {
+const isObserver = rule('added, changed, removed or moved (functions, at least one of them)', (observer) => {
   const given = HANDLERS.map((kind) => (Object(observer) as Record<string, unknown>)[kind]).filter(
     (handler) => handler !== undefined,
   );

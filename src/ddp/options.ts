@@ -32,7 +32,7 @@ export const isCallTimeout = rule(
 export const DDP_RULES: Rules = {
   quiescenceTimeoutMs: isTimeout,
   callTimeoutMs: isCallTimeout,
-  tokenStorage: rule('a Storage', (storage) =>
+  tokenStorage: rule('a Storage with getItem, setItem and removeItem', (storage) =>
     ['getItem', 'setItem', 'removeItem'].every((name) =>
       isFunction((Object(storage) as Record<string, unknown>)[name]),
     ),

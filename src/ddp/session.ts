@@ -7,7 +7,7 @@ import { createDispatch } from './dispatch.ts';
 import type { DDPEvents, DDPStats } from './events.ts';
 import { leaveConnection } from './leaving.ts';
 import { createLogin, type Login } from './login.ts';
-import { isPong, parseMessage, PING } from './messages.ts';
+import { isPong, parseMessage, PING, VERSIONS } from './messages.ts';
 import { createMethods, type Methods } from './methods.ts';
 import { DDP_RULES, type DDPOptions } from './options.ts';
 import { createQuiescence } from './quiescence.ts';
@@ -66,14 +66,19 @@ export function createSession<Link extends DdpLink>(
   const versions = createVersions();
   const store = createStore(wire.isolate);
   const quiescence = createQuiescence(env, quiescenceTimeoutMs, store.reveal, (awaited) =>
-    emit('warning', { kind: 'quiescence', message: `${awaited} answers are late` }),
+    emit('warning', {
+      kind: 'quiescence',
+      message: `${awaited} awaited answers (to connect, login or subscriptions) did not arrive within ${quiescenceTimeoutMs} ms. Documents are shown as far as they are known. None is removed before these answers arrive.`,
+    }),
   );
   const subscriptions = createSubscriptions(wire, quiescence.settle);
   const methods = createMethods(wire, env, queue, callTimeoutMs);
   const login = createLogin(env, wire, { at: tokenStorage, key: tokenKey }, methods.apply, reportError);
   const replay = createReplay(wire, reconnectHooks, { login, methods, subscriptions, quiescence, store });
 
-  const end = (error = new FailoverError('closed', 'client closed')): void => {
+  const end = (
+    error = new FailoverError('closed', 'The DDPClient is closed. Make a new one to connect again.'),
+  ): void => {
     if (wire.closeError) return;
     wire.closeError = error;
     wire.hasConnection = false;
@@ -98,12 +103,18 @@ export function createSession<Link extends DdpLink>(
       reportError,
       reportUnknown(name) {
         counts.unknownMessages += 1;
-        emit('warning', { kind: 'notice', message: `unknown message ${formatValue(name)}` });
+        emit('warning', {
+          kind: 'notice',
+          message: `The server sent a message of the unknown kind ${formatValue(name)}. It was dropped.`,
+        });
       },
       negotiateVersion(wanted) {
         // The next connection offers the other version.
         if (versions.switchTo(wanted)) return link.reconnect();
-        const error = new FailoverError('handshake', `no common DDP version: ${formatValue(wanted)}`);
+        const error = new FailoverError(
+          'handshake',
+          `No common DDP version: the server refused the offered one and asks for ${formatValue(wanted)}. This client speaks ${VERSIONS.join(', ')}. It is closed now.`,
+        );
         reportError(error);
         end(error);
         link.close();

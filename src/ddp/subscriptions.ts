@@ -31,6 +31,7 @@ interface Handle {
 /** One subscription as the server knows it. */
 interface Entry {
   readonly id: string;
+  readonly name: string;
   /** Name and parameters as text, by which entries are shared. Undefined if a parameter is a function. */
   readonly key: string | undefined;
   frame: string;
@@ -77,6 +78,7 @@ export function createSubscriptions(wire: Wire, onAnswered: (id: string) => void
     };
     const entry: Entry = {
       id,
+      name,
       key,
       frame: buildFrame(),
       rebuildFrame: key === undefined ? buildFrame : undefined,
@@ -106,9 +108,9 @@ export function createSubscriptions(wire: Wire, onAnswered: (id: string) => void
     onAnswered(entry.id);
   };
 
-  const stop = (name: string, entry: Entry, handle: Handle): void => {
+  const stop = (entry: Entry, handle: Handle): void => {
     if (!handle.active) return;
-    const error = new FailoverError('aborted', `${name}: stopped`);
+    const error = new FailoverError('aborted', `${entry.name}: the subscription was stopped.`);
     // Other handles keep the subscription.
     if (entry.handles.size > 1) return releaseHandle(entry, handle, error);
     endEntry(entry, error);
@@ -132,7 +134,7 @@ export function createSubscriptions(wire: Wire, onAnswered: (id: string) => void
         get active() {
           return handle.active;
         },
-        stop: () => stop(name, entry, handle),
+        stop: () => stop(entry, handle),
       };
     },
     flush() {
@@ -162,7 +164,11 @@ export function createSubscriptions(wire: Wire, onAnswered: (id: string) => void
     onNosub(id, error) {
       const entry = entries.get(id);
       if (!entry) return;
-      endEntry(entry, error ?? new FailoverError('server', 'ended by server'));
+      endEntry(
+        entry,
+        error ??
+          new FailoverError('server', `${entry.name}: the server ended the subscription without an error.`),
+      );
       return entry.isReady ? error : undefined;
     },
     close(error) {

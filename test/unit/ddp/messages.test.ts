@@ -150,9 +150,17 @@ describe('frames from the server', () => {
       },
       { kind: 'server', code: 'no-way', reason: 'Because', details: { a: 1 }, message: 'Because [no-way]' },
     ],
-    ['a number', { error: 404 }, { code: 404, reason: undefined, message: 'server error [404]' }],
+    [
+      'a number',
+      { error: 404 },
+      { code: 404, reason: undefined, message: 'The server answered with an error and gave no reason [404]' },
+    ],
     ['reason only', { reason: 'r' }, { code: 'unknown', message: 'r [unknown]' }],
-    ['no object', 'boo', { code: 'boo', message: 'server error [boo]' }],
+    [
+      'no object',
+      'boo',
+      { code: 'boo', message: 'The server answered with an error and gave no reason [boo]' },
+    ],
     ['null', null, { code: 'unknown' }],
     ['nonsense', { error: {}, reason: [], message: 5 }, { code: 'unknown', reason: undefined }],
   ])('an error of the server: %s', (_name, error, expected) => {
