@@ -1,23 +1,43 @@
 import ejson from 'ejson';
 import { validate, isString, rule, badOption } from '../shared/validate.ts';
 
-/** The part of Meteor's EJSON that an app may need. */
+/**
+ * The part of Meteor's EJSON that an app may need.
+ * See https://docs.meteor.com/api/EJSON.html
+ */
 export interface Ejson {
-  /** Makes `{"$type": name, "$value": …}` from the server arrive as `factory(value)`. */
+  /**
+   * Registers a custom type: `{"$type": name, "$value": …}` from the server arrives as `factory(value)`. Its instances are
+   * sent the same way if they have the methods `typeName()` and `toJSONValue()`.
+   * @throws Error if the name is taken
+   * @example
+   * EJSON.addType('money', (value) => new Money(value as { cents: number }));
+   */
   addType(name: string, factory: (value: unknown) => unknown): void;
+  /** Returns the JSON form of a value. */
   toJSONValue(value: unknown): unknown;
+  /** Returns the value of a JSON form. */
   fromJSONValue(value: unknown): unknown;
+  /** Compares two values; the order of keys does not matter. */
   equals(a: unknown, b: unknown): boolean;
+  /** Returns a deep copy. */
   clone<T>(value: T): T;
 }
 
-/** Meteor's EJSON, the one instance this library uses: register custom types here. */
+/** Meteor's EJSON, in the one instance this library uses. Register custom types here. */
 export const EJSON = ejson as Ejson;
 
 const isHex = rule('24 hex digits', (hex) => isString(hex) && /^[\da-f]{24}$/i.test(hex as string));
 
-/** An id that MongoDB made, in a field, a parameter or a result: Meteor's EJSON type `oid`. As a document's own id it is its text. */
+/**
+ * An id that MongoDB made, in a field, a parameter or a result: the EJSON type `oid` of Meteor. As a document's own `_id` it
+ * arrives as its text.
+ *
+ * @example
+ * await ddp.call('todos.byAuthor', new ObjectID('507f1f77bcf86cd799439011'));
+ */
 export class ObjectID {
+  /** 24 hex digits in lower case. */
   readonly hex: string;
 
   /**
@@ -28,15 +48,17 @@ export class ObjectID {
     this.hex = validate('hex', hex, isHex).toLowerCase();
   }
 
+  /** Name of the EJSON type. */
   typeName(): string {
     return 'oid';
   }
 
+  /** JSON form of the EJSON type. */
   toJSONValue(): string {
     return this.hex;
   }
 
-  /** What `JSON.stringify` makes of it; to a Meteor server it goes as what it is. */
+  /** For `JSON.stringify` in an app. A Meteor server receives the EJSON type. */
   toJSON(): string {
     return this.hex;
   }
@@ -49,16 +71,17 @@ export class ObjectID {
     return this.hex;
   }
 
+  /** Whether `other` is an ObjectID with the same digits. */
   equals(other: unknown): boolean {
     return other instanceof ObjectID && other.hex === this.hex;
   }
 }
 EJSON.addType('oid', (hex) => Object.freeze(new ObjectID(String(hex))));
 
-/** BSON documents nest 100 levels at most; twice that leaves room for EJSON's own wrappers. */
+/** MongoDB nests BSON documents 100 levels at most. Twice that leaves room for EJSON's own wrappers. */
 const MAX_DEPTH = 200;
 
-/** The sorted keys of an object that stands for something else (`builtinConverters` in the package). */
+/** Sorted keys of an object that represents another value (`builtinConverters` in the package). */
 const WRAPPER = /^\$(date|InfNaN|binary|escape|flags,\$regexp|type,\$value)$/;
 
 type Plain = Record<string, unknown>;
@@ -126,12 +149,12 @@ const UNFIT = /^(bigint|function|symbol|\[object (?!(Array|Object)\]))/;
 const EJSON_VALUE = `a value of EJSON (JSON, dates, binary data, registered types), at most ${MAX_DEPTH} levels deep`;
 
 /**
- * The JSON form of an EJSON value, for `JSON.stringify`. The value itself is not touched.
- * @param at what it is, for the error: `params[0].tags`
- * @throws RangeError for what EJSON has no form for, and beyond 200 levels of nesting, which a circular value always reaches
+ * Returns the JSON form of an EJSON value, for `JSON.stringify`. The value itself is not changed.
+ * @param path where the value stands, for the error: `params[0].tags`
+ * @throws RangeError for a value that has no form in EJSON, and beyond 200 levels of nesting, which a circular value always reaches
  */
-export function toWire(value: unknown, at: string, depth = 0): unknown {
-  // Non-finite numbers, and objects the package (or a registered type) has a form for.
+export function toWire(value: unknown, path: string, depth = 0): unknown {
+  // Non-finite numbers, and objects for which the package or a registered type has a form.
   if (
     (typeof value === 'number' && !Number.isFinite(value)) ||
     (value instanceof Date && !Number.isNaN(Number(value))) ||
@@ -142,20 +165,20 @@ export function toWire(value: unknown, at: string, depth = 0): unknown {
     return EJSON.toJSONValue(value);
   const isTree = isObject(value);
   if (UNFIT.test(isTree ? {}.toString.call(value) : typeof value) || (isTree && depth > MAX_DEPTH))
-    throw badOption(at.slice(0, 80), value, EJSON_VALUE);
+    throw badOption(path.slice(0, 80), value, EJSON_VALUE);
   if (!isTree) return value;
   depth += 1;
-  if (Array.isArray(value)) return value.map((item, i) => toWire(item, `${at}[${i}]`, depth));
+  if (Array.isArray(value)) return value.map((item, i) => toWire(item, `${path}[${i}]`, depth));
   const keys = Object.keys(value);
   const copy = Object.fromEntries(
-    keys.map((key) => [key, toWire((value as Plain)[key], `${at}.${key}`, depth)]),
+    keys.map((key) => [key, toWire((value as Plain)[key], `${path}.${key}`, depth)]),
   );
   return isWrapper(keys) ? { $escape: copy } : copy;
 }
 
 /**
- * Are two EJSON values the same, whatever the order of keys? The package's own `equals` takes `{}` for `[]`, for any Date and for
- * any RegExp; it is asked for custom types only, which say themselves what equality is.
+ * Compares two EJSON values; the order of keys does not matter. The package's own `equals` takes `{}` for equal to `[]`, to any
+ * Date and to any RegExp. So it is used for custom types only, which define their own equality.
  */
 export function equals(a: unknown, b: unknown): boolean {
   if (a === b || (Number.isNaN(a) && Number.isNaN(b))) return true;

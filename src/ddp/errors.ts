@@ -1,14 +1,24 @@
 import { FailoverError } from '../core/api/errors.ts';
 
-/** The server answered a method or subscription with an error (`Meteor.Error` on its side). */
+/**
+ * The server answered a method or a subscription with an error (`Meteor.Error` on its side). Its `kind` is `server`.
+ *
+ * @example
+ * ddp.call('todos.remove', id).catch((error) => {
+ *   if (error instanceof DDPError && error.code === 404) return; // it is gone already
+ *   throw error;
+ * });
+ */
 export class DDPError extends FailoverError {
   override readonly name: string = 'DDPError';
-  /** Meteor's `error`: mostly a short text like `'not-authorized'`, or a number like 404. */
+  /** The first argument of `Meteor.Error`: mostly a short text like `'not-authorized'`, or a number like 404. `'unknown'` if there was none. */
   readonly code: string | number;
+  /** The second argument: an explanation for people. */
   readonly reason: string | undefined;
+  /** The third argument: whatever the server added, as EJSON. */
   readonly details: unknown;
 
-  /** Made from the `error` object of a `result` or `nosub`, of which nothing is taken for granted. */
+  /** @param wire the `error` of a `result` or `nosub` message, of whatever form */
   constructor(wire: unknown) {
     const { error, reason, message, details } = (
       typeof wire === 'object' && wire ? wire : { error: wire }

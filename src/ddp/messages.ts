@@ -3,30 +3,31 @@ import { formatValue } from '../shared/format-value.ts';
 import { DDPError } from './errors.ts';
 import { fromWire } from './ejson.ts';
 
-/** Versions of DDP we speak, best first (they differ in details that do not concern a client like this one). */
+/** Versions of DDP this client speaks, best first. They differ in details that do not concern it. */
 export const VERSIONS: readonly string[] = ['1', 'pre2', 'pre1'];
 
-/** DDP's own ping and pong, as the link's heartbeat. */
+/** DDP's own ping, sent as the link's heartbeat. The optional id is left out. */
 export const PING = '{"msg":"ping"}';
+/** Recognises the reply without parsing the frame: the link may ask about every frame. */
 export const isPong = (data: unknown): boolean =>
   typeof data === 'string' && /^\s*{\s*"msg"\s*:\s*"pong"/.test(data);
 
-/** A document's id as the app sees it. */
+/** The id of a document as the app sees it. */
 export type DocumentId = string | number | boolean;
 export type Fields = Record<string, unknown>;
 
-/** What happened to one document on the server. */
+/** A change of one document on the server. */
 export interface DataMessage {
   readonly msg: 'added' | 'changed' | 'removed' | 'addedBefore' | 'movedBefore';
   readonly collection: string;
   readonly id: DocumentId;
   readonly fields: Fields;
   readonly cleared: readonly string[];
-  /** In front of which document, null: behind all; undefined where the message says nothing of places. */
+  /** The document it stands in front of; null: behind all others; undefined: the message has no order. */
   readonly before: DocumentId | null | undefined;
 }
 
-/** A frame from the server, checked: nothing in it but what is declared here. */
+/** A message from the server, checked. It holds nothing but what is declared here. */
 export type ServerMessage =
   | DataMessage
   | { readonly msg: 'connected' }
@@ -44,10 +45,10 @@ export type ServerMessage =
   | {
       readonly msg: 'error';
       readonly reason: string;
-      /** The kind and the id of the message that the server complains about, as far as it says so. */
+      /** Kind and id of the message that the server rejected, if it names them. */
       readonly offending: { readonly msg?: unknown; readonly id?: unknown };
     }
-  /** Allowed and of no meaning here. */
+  /** Allowed, and meaningless for this client. */
   | { readonly msg: 'ignored' }
   /** Well formed, but of a kind this client does not know. */
   | { readonly msg: 'unknown'; readonly name: string }
@@ -55,7 +56,7 @@ export type ServerMessage =
 
 /**
  * Meteor's own server neither takes nor makes longer frames (the limit of faye-websocket is 2²⁶ − 1 bytes). A longer one is not
- * parsed: that would block the page, and a text of at least as many characters has at least as many bytes.
+ * parsed: that would block the page. Characters are counted, of which a text never has more than bytes.
  */
 const MAX_LENGTH = 2 ** 26;
 
@@ -69,7 +70,7 @@ export function parseMessage(data: unknown): ServerMessage {
   } catch (cause) {
     return {
       msg: 'malformed',
-      error: malformedError(`a frame, which was dropped: ${formatValue(data)}`, cause),
+      error: malformedError(`a malformed frame, which was dropped: ${formatValue(data)}`, cause),
     };
   }
 }
@@ -117,7 +118,7 @@ function readMessage(frame: Fields): ServerMessage {
         };
       }
     case 'nosub':
-      // Without an id: a publication of Meteor's that nobody subscribes to (`publish(null)`) has failed.
+      // Meteor sends it without an id when a publication without a name (`publish(null)`) has failed.
       return { msg, id: frame.id === undefined ? '' : id(), error: error() };
     case 'ping':
       return { msg, id: frame.id === undefined ? undefined : id() };
@@ -132,11 +133,11 @@ function readMessage(frame: Fields): ServerMessage {
         offending: Object(frame.offendingMessage) as object,
       };
     case 'pong':
-    case 'node': // server notices: the layer below has read them
+    case 'node': // server notices: the link has read them
     case 'drain':
       return { msg: 'ignored' };
     case undefined:
-      // Servers may greet so: Meteor's, before 3.0, said {"server_id":"0"} on every raw WebSocket.
+      // A greeting. Meteor before 3.0 sent {"server_id":"0"} on every raw WebSocket.
       return { msg: 'ignored' };
     default:
       return { msg: 'unknown', name: expectString(msg, 'msg') };
@@ -151,7 +152,7 @@ function expectString(value: unknown, field: string): string {
 function expectStrings(value: unknown, field: string): readonly string[] {
   const isList = Array.isArray(value) && value.every((item) => typeof item === 'string');
   if (!isList) throw wrongType(field, 'an array of strings', value);
-  return value as readonly string[];
+  return value;
 }
 
 function expectObject(value: unknown, field: string): Fields {
@@ -161,16 +162,18 @@ function expectObject(value: unknown, field: string): Fields {
 }
 
 const wrongType = (field: string, expected: string, value: unknown): TypeError =>
-  new TypeError(`${field}: expected ${expected}, got ${formatValue(value)}`);
+  new TypeError(
+    `${field}: expected ${expected}, got ${Array.isArray(value) ? 'an array' : formatValue(value)}`,
+  );
 
-/** The wire form of ids (Meteor's `MongoID.idParse`): `-text` is the text, `~json` a value that is no string, else the id itself. */
+/** Reads the wire form of an id (Meteor's `MongoID.idParse`): `-text` is a text, `~json` a value that is no string, the rest as it is. */
 function parseId(wire: string): DocumentId {
   if (wire[0] === '-') return wire.slice(1);
   if (wire[0] !== '~') return wire;
   const id: unknown = JSON.parse(wire.slice(1));
-  // An object as an id has no identity to be found by again: its text has.
+  // An object would not be found again in a Map: its text is.
   return typeof id === 'number' || typeof id === 'boolean' ? id : wire;
 }
 
-/** A client message as its frame; what is undefined is left out. */
+/** Makes the frame of a message to the server. Undefined fields are left out. */
 export const encode = (message: Fields): string => JSON.stringify(message);

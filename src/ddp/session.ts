@@ -68,7 +68,7 @@ export function createSession<Link extends DdpLink>(
   const quiescence = createQuiescence(env, quiescenceTimeoutMs, store.reveal, (awaited) =>
     emit('warning', {
       kind: 'quiescence',
-      message: `${awaited} awaited answers (to connect, login or subscriptions) did not arrive within ${quiescenceTimeoutMs} ms. Documents are shown as far as they are known. None is removed before these answers arrive.`,
+      message: `Not all awaited answers (to connect, login, subscriptions) arrived within ${quiescenceTimeoutMs} ms, ${awaited} ${awaited > 1 ? 'are' : 'is'} missing. Documents are shown as far as they are known. None is removed before these answers arrive.`,
     }),
   );
   const subscriptions = createSubscriptions(wire, quiescence.settle);

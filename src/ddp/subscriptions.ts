@@ -110,7 +110,10 @@ export function createSubscriptions(wire: Wire, onAnswered: (id: string) => void
 
   const stop = (entry: Entry, handle: Handle): void => {
     if (!handle.active) return;
-    const error = new FailoverError('aborted', `${entry.name}: the subscription was stopped.`);
+    const error = new FailoverError(
+      'aborted',
+      `${entry.name}: the subscription was stopped before it was ready.`,
+    );
     // Other handles keep the subscription.
     if (entry.handles.size > 1) return releaseHandle(entry, handle, error);
     endEntry(entry, error);
