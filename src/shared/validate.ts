@@ -35,6 +35,8 @@ export function validateFields<T extends object>(given: T, rules: Rules, of = 'o
 export const rule = (wants: string, holds: (value: unknown) => boolean): Rule =>
   // A function of its own: `holds` may be another rule, or not ours.
   Object.assign((value: unknown) => holds(value), { wants });
+/** For an option whose content is checked elsewhere; its name still has to be a known one. */
+export const isAnything = rule('anything', () => true);
 export const isObject = rule('an object', (value) => typeof value === 'object' && value !== null);
 export const isBoolean = rule('true or false', (value) => typeof value === 'boolean');
 export const isFunction = rule('a function', (value) => typeof value === 'function');

@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { rollup } from 'rollup';
 import commonjs from '@rollup/plugin-commonjs';
 import resolve from '@rollup/plugin-node-resolve';
+import ts from 'typescript';
 import { build as vite } from 'vite';
 import { WebSocketServer } from 'ws';
 import { ensureDist } from '../../tools/dist.ts';
@@ -201,7 +202,10 @@ describe('the package', () => {
   it('keeps companion and page apart', async () => {
     const read = (name: string): Promise<string> =>
       readFile(join(app, 'node_modules/failover-websocket/dist', name), 'utf8');
-    expect((await read('server.js')).match(/(?<=from ["'])[^"']+/g)).toEqual(['node:os', 'node:util']);
+    const importsOf = async (name: string): Promise<string[]> =>
+      ts.preProcessFile(await read(name)).importedFiles.map(({ fileName }) => fileName);
+    expect(await importsOf('server.js')).toEqual(['./shared.js', 'node:os']);
+    expect(await importsOf('shared.js')).toEqual([]);
     expect(await read('failover-websocket.global.js')).not.toMatch(/service restart/i);
   });
 

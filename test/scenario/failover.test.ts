@@ -102,7 +102,7 @@ describe('a node that stops', () => {
           ['overloaded', 1013],
           ['closed', 4001],
         ] as const
-      ).map(([kind, code]) => ({ kind, code, reason: `because ${code}` })),
+      ).map(([kind, code]) => ({ kind, code, reason: `because ${code}`, wasClean: code !== 1006 })),
     );
   });
 

@@ -134,7 +134,7 @@ export class FakeLink extends EventTarget implements DdpLink {
 
   down(): void {
     this.#usable = false;
-    this.emit('down', { kind: 'lost', code: 1006, reason: '' });
+    this.emit('down', { kind: 'lost', code: 1006, reason: '', wasClean: false });
     this.setStatus({ name: 'connecting', first: false, attempt: 1, since: 0 });
   }
 

@@ -30,7 +30,14 @@ export interface Failure {
   /** Close code as the engine gave it; 0 where no socket was involved. */
   readonly code: number;
   readonly reason: string;
+  /** The peer ended it with a close frame; false where no socket was involved. */
+  readonly wasClean: boolean;
 }
 
 /** One in which no close code was involved. */
-export const failure = (kind: FailureKind, reason = ''): Failure => ({ kind, code: 0, reason });
+export const failure = (kind: FailureKind, reason = ''): Failure => ({
+  kind,
+  code: 0,
+  reason,
+  wasClean: false,
+});

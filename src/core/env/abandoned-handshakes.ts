@@ -2,7 +2,7 @@ import { LEAK_MS, type Engine } from './engines.ts';
 import type { Env } from './env.ts';
 
 /** Handshakes that were abandoned while they hung, whose connections the engine may still hold, by host. */
-export interface Leaks {
+export interface AbandonedHandshakes {
   /** When, on the env's clock, oldest first: those of this tab and, where they share storage, of every tab of the origin. */
   of(host: string): readonly number[];
   add(host: string): void;
@@ -13,7 +13,7 @@ export interface Leaks {
  * written after every abandon. The Web Lock keeps two tabs from doing so at once. Nothing is kept for engines without a
  * limit. What the storage holds is no more trusted than anything else from outside.
  */
-export function createLeaks(env: Env, { maxAbandons }: Engine): Leaks {
+export function createAbandonedHandshakes(env: Env, { maxAbandons }: Engine): AbandonedHandshakes {
   // Asked at every event: where nothing leaks the storage is left alone.
   if (maxAbandons === Infinity) return { of: () => [], add() {} };
   /** Not any more once it cannot be written: what it holds then is old. */

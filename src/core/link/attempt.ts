@@ -1,179 +1,189 @@
-import { connect, type Connection } from './connection.ts';
-import type { Engine } from '../env/engines.ts';
 import { failure, type Failure, type FailureKind } from '../api/failure.ts';
-import type { Leaks } from '../env/abandoned-handshakes.ts';
 import type { DialContext, ResolvedOptions } from '../api/options.ts';
+import type { AbandonedHandshakes } from '../env/abandoned-handshakes.ts';
+import type { Engine } from '../env/engines.ts';
 import type { ConnectionEnd } from '../rules/classify.ts';
+import { connect, type Connection } from './connection.ts';
+import type { Endpoint, Endpoints } from './endpoints.ts';
 import type { Dialler } from './socket.ts';
-import type { Target, Where } from './endpoints.ts';
 
 /** What to dial for. */
 export interface Plan extends Omit<DialContext, 'signal'> {
-  /** How long the handshake is given, ms. */
+  /** Time the handshake is given, ms. */
   readonly deadlineMs: number;
-  /** Pacing that went before it, ms. */
+  /** Pacing before it, ms. */
   readonly waitedMs: number;
-  /** Where to, if that is known. @default whatever the target says */
-  readonly where?: Where | undefined;
+  /** Address to dial, if it is known. @default what the endpoints say */
+  readonly endpoint?: Endpoint | undefined;
 }
 
-/** One dial: asks for the address, waits for its turn among the tabs, connects; given up at its deadline. */
+/** One dial: asks for the address, waits for its turn among the tabs, connects. Given up at its deadline. */
 export interface Attempt {
   /** When it went out, on the env's clock; before that, when it was decided. */
   startedAt: number;
-  /** From the decision until it went out: pace, provider, lock. */
+  /** From the decision until it went out: pace, provider, lock; ms. */
   waitedMs: number;
   deadlineMs: number;
   /** A standby that took the place of a dial. */
   promoted?: boolean;
-  where?: Where;
+  endpoint?: Endpoint;
   connection?: Connection;
-  /** From now on it has so long, or it has failed. */
-  due(ms: number, kind: FailureKind): void;
-  /** No deadline any more. */
-  keep(): void;
-  /** Given up: nothing of it is heard any more. */
-  end(): void;
+  /** Fails the attempt with `kind` in `ms` from now. Replaces the deadline before. */
+  setDeadline(ms: number, kind: FailureKind): void;
+  clearDeadline(): void;
+  /** Gives the attempt up: no handler is called any more. */
+  dispose(): void;
 }
 
 export interface AttemptHandlers {
   /** Open and through its handshake. */
   ready(attempt: Attempt): void;
   failed(attempt: Attempt, failure: Failure): void;
-  /** A provider threw. */
-  unanswered(attempt: Attempt, cause: DialContext['cause'], error: unknown): void;
+  /** The URL or protocol provider threw. */
+  providerFailed(attempt: Attempt, cause: DialContext['cause'], error: unknown): void;
   /** See ConnectionHandlers. */
-  heard(connection: Connection, data: unknown): boolean;
-  frame(connection: Connection, event: MessageEvent): void;
-  /** An open connection ended. */
+  receive(connection: Connection, event: MessageEvent): void;
+  deliver(connection: Connection, event: MessageEvent): void;
+  /** A connection ended by itself, open or not. */
   ended(attempt: Attempt, connection: Connection, end: ConnectionEnd): void;
   /** A socket is under way. */
   dialled(connection: Connection): void;
 }
 
-/** Where abandoned handshakes leak, one turn is waited for so long: twice as long as the engine lets a handshake hang, and more. */
+/** Where abandoned handshakes leak, a turn is awaited for longer than the engine lets two handshakes hang (20 s each in Firefox). */
 const TURN_MS = 60_000;
 
-interface Turn {
+/** The Web Lock of a host, while a dial holds it. */
+interface LockTurn {
   readonly host: string;
-  /** Lets the next tab dial; undefined when somebody else does, or has. */
+  /** Lets the next tab dial. Undefined once it is freed or handed on. */
   free: (() => void) | undefined;
 }
 
-/** Starts dials. Handlers are never called before it has returned. */
+/** Returns a function that starts dials. Handlers are never called before it has returned. */
 export function createAttempts(
   options: ResolvedOptions,
-  target: Target,
+  endpoints: Endpoints,
   dialler: Dialler,
   engine: Engine,
-  leaks: Leaks,
+  abandoned: AbandonedHandshakes,
   on: AttemptHandlers,
 ): (plan: Plan) => Attempt {
   const { env, policy } = options;
-  /** The turn of a dial that was just refused, for one that follows at once: to ask for another takes milliseconds. */
-  let kept: Turn | undefined;
-  return ({ attempt: number, cause, deadlineMs, waitedMs, where }) => {
+  /** The turn of a dial that has just ended, for one that follows at once: to ask for another takes milliseconds. */
+  let keptTurn: LockTurn | undefined;
+
+  return ({ attempt: number, cause, deadlineMs, waitedMs, endpoint }) => {
     const abort = new AbortController();
     const decidedAt = env.now();
     let timer: unknown;
-    let over = false;
+    let isOver = false;
     /** Lets the next tab dial. */
-    let release: (() => void) | undefined;
+    let freeTurn: (() => void) | undefined;
 
-    const mine: Attempt = {
+    const attempt: Attempt = {
       startedAt: decidedAt,
       waitedMs,
       deadlineMs,
-      due(ms, kind) {
+      setDeadline(ms, kind) {
         env.clearTimeout(timer);
-        if (!over) timer = env.setTimeout(() => on.failed(mine, failure(kind)), ms);
+        if (!isOver) timer = env.setTimeout(() => on.failed(attempt, failure(kind)), ms);
       },
-      keep: () => env.clearTimeout(timer),
-      end() {
-        const { connection } = mine;
-        // Given up while it hung, by us or (in Firefox, which leaks those as well) by the engine itself.
-        const late = env.now() - mine.startedAt >= engine.openTimeoutMs;
-        if (connection?.openedAt === undefined && connection && (late || !over)) leaks.add(mine.where!.host);
-        const ended = over;
-        over = true;
+      clearDeadline: () => env.clearTimeout(timer),
+      dispose() {
+        const { connection } = attempt;
+        const endedByItself = isOver;
+        isOver = true;
+        noteIfAbandoned(endedByItself);
         env.clearTimeout(timer);
         abort.abort();
-        if (!ended) release?.();
-        else if (release) {
-          const turn: Turn = (kept = { host: mine.where!.host, free: release });
-          queueMicrotask(() => {
-            turn.free?.();
-            turn.free = undefined;
-          });
-        }
+        if (endedByItself) keepTurn();
+        else freeTurn?.();
         connection?.detach();
       },
     };
 
-    const go = (): void => {
-      if (over || mine.connection) return;
-      mine.startedAt = env.now();
-      mine.waitedMs = waitedMs + mine.startedAt - decidedAt;
-      // Counted now: other tabs may have left some while this one waited for its turn.
-      const leaked = leaks.of(mine.where!.host).length;
-      if (leaked >= engine.maxAbandons) return mine.due(0, 'timeout');
-      // From here on only the engine itself may give up.
-      // Without locks one that is only forgotten may go before it.
-      const patient = leaked >= engine.freeAbandons && engine.openTimeoutMs * (env.locks ? 1.25 : 2.25);
-      mine.due(Math.max(deadlineMs, +patient), 'timeout');
-      const connection: Connection = (mine.connection = connect(dialler, mine.where!, options, {
+    /** A handshake that hung is abandoned when we give it up, and in Firefox also when the engine does. */
+    const noteIfAbandoned = (endedByItself: boolean): void => {
+      const { connection } = attempt;
+      if (!connection || connection.openedAt !== undefined) return;
+      const timedOutByEngine = env.now() - attempt.startedAt >= engine.openTimeoutMs;
+      if (timedOutByEngine || !endedByItself) abandoned.add(attempt.endpoint!.host);
+    };
+
+    /** Keeps the turn for a dial that follows in the same task, then frees it. */
+    const keepTurn = (): void => {
+      if (!freeTurn) return;
+      const turn: LockTurn = (keptTurn = { host: attempt.endpoint!.host, free: freeTurn });
+      queueMicrotask(() => {
+        turn.free?.();
+        turn.free = undefined;
+      });
+    };
+
+    const connectNow = (): void => {
+      if (isOver || attempt.connection) return;
+      attempt.startedAt = env.now();
+      attempt.waitedMs = waitedMs + attempt.startedAt - decidedAt;
+      // Counted now: other tabs may have abandoned some while this one waited for its turn.
+      const count = abandoned.of(attempt.endpoint!.host).length;
+      if (count >= engine.maxAbandons) return attempt.setDeadline(0, 'timeout');
+      // From here on only the engine itself may give up. Without locks an orphan of ours may dial before this one.
+      const patienceMs = count >= engine.freeAbandons ? engine.openTimeoutMs * (env.locks ? 1.25 : 2.25) : 0;
+      attempt.setDeadline(Math.max(deadlineMs, patienceMs), 'timeout');
+      const connection: Connection = (attempt.connection = connect(dialler, attempt.endpoint!, options, {
         opened() {
-          release?.();
-          release = undefined;
-          // A login may ask another server; only the dial itself is known to be quick.
-          if (options.handshake) mine.due(policy.deadlineCapMs, 'handshake');
+          freeTurn?.();
+          freeTurn = undefined;
+          // A login may ask another server: only the dial itself is known to be quick.
+          if (options.handshake) attempt.setDeadline(policy.deadlineCapMs, 'handshake');
         },
-        ready: () => on.ready(mine),
-        heard: (data) => on.heard(connection, data),
-        frame: (event) => on.frame(connection, event),
+        ready: () => on.ready(attempt),
+        receive: (event) => on.receive(connection, event),
+        deliver: (event) => on.deliver(connection, event),
         ended(end) {
-          over = true;
-          on.ended(mine, connection, end);
+          isOver = true;
+          on.ended(attempt, connection, end);
         },
       }));
       on.dialled(connection);
     };
 
     /** Engines let one handshake at a time through to an address, whichever tab it is from: a deadline must not run meanwhile. */
-    const queue = (at: Where): void => {
-      if (over) return;
-      mine.where = at;
-      if (kept?.free && kept.host === at.host) {
-        release = kept.free;
-        kept.free = undefined;
-        return go();
+    const awaitTurn = (at: Endpoint): void => {
+      if (isOver) return;
+      attempt.endpoint = at;
+      if (keptTurn?.free && keptTurn.host === at.host) {
+        freeTurn = keptTurn.free;
+        keptTurn.free = undefined;
+        return connectNow();
       }
-      if (!env.locks) return go();
-      // A tab that was frozen while it held the lock does not hold us for longer than this. Where abandoned handshakes leak,
-      // no turn is taken: the one before may hang for as long as the engine lets it.
+      if (!env.locks) return connectNow();
+      // A tab that was frozen while it held the lock does not hold us up for longer than this. Where abandoned handshakes
+      // leak, no turn is taken by force: the one before may hang until the engine gives it up.
       env.clearTimeout(timer);
       if (engine.maxAbandons === Infinity)
-        timer = env.setTimeout(go, Math.max(policy.deadlineCapMs, deadlineMs));
-      else mine.due(TURN_MS, 'timeout');
+        timer = env.setTimeout(connectNow, Math.max(policy.deadlineCapMs, deadlineMs));
+      else attempt.setDeadline(TURN_MS, 'timeout');
       env.locks
         .request(`failover-websocket:${at.host}`, { signal: abort.signal }, () => {
-          if (over || mine.connection) return;
+          if (isOver || attempt.connection) return;
           return new Promise<void>((resolve) => {
-            release = resolve;
-            go();
+            freeTurn = resolve;
+            connectNow();
           });
         })
-        .catch(go);
+        .catch(connectNow);
     };
 
-    const asked = where ?? target.ask({ attempt: number, cause, signal: abort.signal });
-    if (asked instanceof Promise) {
+    const next = endpoint ?? endpoints.next({ attempt: number, cause, signal: abort.signal });
+    if (next instanceof Promise) {
       // Nothing hangs for ever, a provider included.
-      mine.due(policy.deadlineCapMs, 'provider');
-      asked.then(queue, (error: unknown) => {
-        if (!over) on.unanswered(mine, cause, error);
+      attempt.setDeadline(policy.deadlineCapMs, 'provider');
+      next.then(awaitTurn, (error: unknown) => {
+        if (!isOver) on.providerFailed(attempt, cause, error);
       });
-    } else queue(asked);
-    return mine;
+    } else awaitTurn(next);
+    return attempt;
   };
 }

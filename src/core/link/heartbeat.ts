@@ -1,123 +1,135 @@
-import type { Connection } from './connection.ts';
-import type { Stats } from '../api/events.ts';
-import { judge, observeRtt, overdueAfter, quietMs, type Rtt } from '../rules/liveness.ts';
-import type { ResolvedOptions } from '../api/options.ts';
 import type { Frame } from '../api/frame.ts';
+import { failure } from '../api/failure.ts';
+import type { Stats } from '../api/events.ts';
+import type { ResolvedOptions } from '../api/options.ts';
+import { assess, observeRtt, overdueAfter, quietMs, type Rtt } from '../rules/liveness.ts';
+import type { Connection } from './connection.ts';
+import type { Driver } from './driver.ts';
+import type { Serving } from './serving.ts';
+import type { Warnings } from './warnings.ts';
 
-/** A timer that fires so much later than planned tells of a blocked page or a sleeping device, not of the peer. */
+/** A timer that fires later than planned by this much tells of a blocked page or a sleeping device, not of the peer, ms. */
 const LATE_MS = 100;
 
-/** A heartbeat that two connections never answered, and none ever did, is taken for a server without one. */
+/** Connections that never answered a heartbeat, while none ever did, after which the server is taken for one without. */
 const UNANSWERED_LIMIT = 2;
 
-export interface HeartHooks {
-  /** The connection to watch. */
-  current(): Connection | undefined;
-  silent(silentMs: number): void;
-  /** The heartbeat was switched off: whoever was suspected because of it is not. */
-  off(): void;
-  /** Calls the app's code; what it throws becomes a warning and undefined. */
-  guard<T>(callback: string, call: () => T): T | undefined;
-}
-
-export interface Heart {
+export interface HeartbeatMonitor {
   stats(): Pick<Stats, 'pingsSent' | 'rttMs' | 'rttVarMs'>;
   /** Round trip, as its own pings measured it. */
   readonly rtt: Rtt | undefined;
   /** Is there a ping to prove a connection with? */
-  readonly active: boolean;
-  /** Pings, unless a ping is out already. Without `overdueMs` the answer is due in an RTT-based time. */
+  readonly isActive: boolean;
+  /** Pings, unless a ping is out already. @param overdueMs when the answer is overdue. @default an RTT-based time */
   ping(connection: Connection, overdueMs?: number): void;
   /** Takes note of a frame of ours. */
-  sent(connection: Connection): void;
-  /** Takes note of a frame; true if it only answers our ping. */
-  heard(connection: Connection, data: unknown): boolean;
-  /** A connection opened and never answered. */
-  unanswered(): void;
-  /** Looks at the current connection and comes back when there is something to do: one timer, not one per frame. */
-  beat(): void;
+  noteSent(connection: Connection): void;
+  /** Takes note of a frame that came in; true if it only answers a ping of ours. */
+  noteInbound(connection: Connection, data: unknown): boolean;
+  /** Takes note of a connection that opened and never answered. */
+  noteUnanswered(): void;
+  /** Looks at the connection in use and comes back when there is something to do: one timer, not one per frame. */
+  reassess(): void;
   stop(): void;
-  /** The page was used: true if it had been idle. */
-  touched(): boolean;
+  /** Takes note that the page is used; true if it had been idle. */
+  noteUserActivity(): boolean;
 }
 
-/** Watches the current connection: pings after silence, measures round trips, says when nobody answers. */
-export function createHeart(
-  { heartbeat: configured, env, policy }: ResolvedOptions,
-  hooks: HeartHooks,
-): Heart {
+/** Watches the connection in use: pings after silence, measures round trips, says when nobody answers. */
+export function createHeartbeatMonitor(
+  { heartbeat: configured, env, policy }: Pick<ResolvedOptions, 'heartbeat' | 'env' | 'policy'>,
+  driver: Driver,
+  serving: Serving,
+  warnings: Warnings,
+): HeartbeatMonitor {
   let heartbeat = configured;
   let rtt: Rtt | undefined;
   let pingsSent = 0;
-  let answered = false;
-  let unanswered = 0;
-  let touchedAt = env.now();
+  let wasAnswered = false;
+  let unansweredCount = 0;
+  let userActiveAt = env.now();
   /** When a timer last fired late. */
   let awakeAt = 0;
   let timer: unknown;
 
   const active = () => (heartbeat && heartbeat.expectEveryMs === undefined ? heartbeat : undefined);
+  const watched = () => (serving.isClosing ? undefined : serving.current);
+  const overdueMsNow = () => overdueAfter(rtt, policy.replyFloorMs, policy.replyCapMs);
+  const stop = () => env.clearTimeout(timer);
 
-  const overdue = () => overdueAfter(rtt, policy.replyFloorMs, policy.replyCapMs);
-
-  const ping = (connection: Connection, overdueMs = overdue()) => {
+  const ping = (connection: Connection, overdueMs = overdueMsNow()): void => {
     const message = active()?.message;
     if (message === undefined || connection.ping) return;
     const frame: Frame | undefined =
-      typeof message === 'function' ? hooks.guard('heartbeat.message', message) : message;
+      typeof message === 'function' ? warnings.guard('heartbeat.message', message) : message;
     if (frame === undefined) return;
     const sentAt = env.now();
     pingsSent += 1;
     connection.ping = { overdueAt: sentAt + overdueMs };
     // Others that are still out are answered first: their answers must not be taken for this one's.
-    connection.asked.push({ at: sentAt, sent: connection.sent });
+    connection.pendingPings.push({ at: sentAt, sent: connection.sent });
     connection.socket.send(frame);
   };
 
-  /** @param heard something else came in: it lives, and does not answer pings, even if its protocol obliges it to */
-  const noAnswer = (heard?: unknown) => {
-    if (answered || !heartbeat || (active()?.required && !heard) || ++unanswered < UNANSWERED_LIMIT) return;
+  /** @param hasSpoken other frames came in: the server lives and does not answer pings, even if its protocol obliges it to */
+  const noteUnanswered = (hasSpoken = false): void => {
+    if (wasAnswered || !heartbeat || (active()?.required && !hasSpoken)) return;
+    if (++unansweredCount < UNANSWERED_LIMIT) return;
     heartbeat = false;
-    const current = hooks.current();
-    if (current) current.ping = undefined;
-    hooks.off();
+    const connection = watched();
+    if (connection) connection.ping = undefined;
+    warnings.warn(
+      'heartbeat-unanswered',
+      'The server never answered a heartbeat, so the heartbeat is switched off and a hang goes unnoticed. Check `heartbeat.message` and `heartbeat.isReply`, or set `heartbeat: false`.',
+    );
+    // Whoever was suspected because of it is not any more.
+    driver.dispatch({ type: 'alive' });
   };
 
-  const stop = () => env.clearTimeout(timer);
-
-  const beat = () => {
+  const reassess = (): void => {
     stop();
-    const current = hooks.current();
-    if (!current) return;
+    const connection = watched();
+    if (!connection) return;
     const now = env.now();
-    const quiet = quietMs(policy, { visible: env.page.visible(), untouchedMs: now - touchedAt });
-    const { ping: asked, heardAt, expectingSince } = current;
-    // Who only listens gives a server whose words may wait behind the sleep the same time once more.
-    const life = { ping: asked, heardAt: active() ? heardAt : Math.max(heardAt, awakeAt), expectingSince };
-    const verdict = judge(life, heartbeat, quiet, overdue(), now);
+    const quiet = quietMs(policy, { visible: env.page.visible(), untouchedMs: now - userActiveAt });
+    const { ping: pending, lastInboundAt, expectingSince } = connection;
+    const life = {
+      ping: pending,
+      // A server that is only listened to gets its time once more after a sleep: its words may wait behind it.
+      lastInboundAt: active() ? lastInboundAt : Math.max(lastInboundAt, awakeAt),
+      expectingSince,
+    };
+    const verdict = assess(life, heartbeat, quiet, overdueMsNow(), now);
     switch (verdict.do) {
       case 'nothing':
         return;
       case 'wait':
-        timer = env.setTimeout(() => {
-          // Messages may be waiting behind a page that was blocked: ask again instead of judging.
-          if (env.now() - verdict.until > LATE_MS) {
-            awakeAt = env.now();
-            current.ping = undefined;
-          }
-          beat();
-        }, verdict.until - now);
+        timer = env.setTimeout(() => afterWait(connection, verdict.until), verdict.until - now);
         return;
       case 'ping':
-        ping(current);
+        ping(connection);
         // Nothing went out if the app's message threw: the next look gives it another chance.
-        if (current.ping) beat();
-        else if (hooks.current()) timer = env.setTimeout(beat, quiet);
+        if (connection.ping) reassess();
+        else if (watched()) timer = env.setTimeout(reassess, quiet);
         return;
       case 'suspect':
-        noAnswer(current.firstHeardAt);
-        if (heartbeat) hooks.silent(now - current.heardAt);
+        noteUnanswered(!!connection.firstInboundAt);
+        if (!heartbeat) return;
+        driver.dispatch({
+          type: 'silent',
+          failure: failure('silent'),
+          silentMs: now - connection.lastInboundAt,
+        });
     }
+  };
+
+  const afterWait = (connection: Connection, until: number): void => {
+    // Messages may be waiting behind a page that was blocked: ask again instead of judging.
+    if (env.now() - until > LATE_MS) {
+      awakeAt = env.now();
+      connection.ping = undefined;
+    }
+    reassess();
   };
 
   return {
@@ -125,41 +137,41 @@ export function createHeart(
     get rtt() {
       return rtt;
     },
-    get active() {
+    get isActive() {
       return active() !== undefined;
     },
     ping,
-    beat,
+    reassess,
     stop,
-    unanswered: () => noAnswer(),
-    sent(connection) {
+    noteUnanswered: () => noteUnanswered(),
+    noteSent(connection) {
       if (!active() || connection.expectingSince !== undefined) return;
       connection.expectingSince = env.now();
       // A ping that is out has its own end, which must not come in the midst of a flight.
-      if (!connection.ping) beat();
+      if (!connection.ping) reassess();
     },
-    heard(connection, data) {
-      const isReply = active()?.isReply;
+    noteInbound(connection, data) {
+      const isReplyTo = active()?.isReply;
       // One that throws has not recognised anything.
-      const own = isReply && (hooks.guard('heartbeat.isReply', () => isReply(data)) ?? false);
+      const isReply = isReplyTo && (warnings.guard('heartbeat.isReply', () => isReplyTo(data)) ?? false);
       const { ping: pending } = connection;
-      if (!active()) answered = true;
+      if (!active()) wasAnswered = true;
       // Only the answer to a ping is a measure of the round trip, and proves that what was sent before it has arrived.
-      const asked = own !== false && connection.asked.shift();
-      if (asked) {
-        answered = true;
-        rtt = observeRtt(rtt, connection.heardAt - asked.at);
-        connection.confirmed = asked.sent;
+      const answered = isReply !== false && connection.pendingPings.shift();
+      if (answered) {
+        wasAnswered = true;
+        rtt = observeRtt(rtt, connection.lastInboundAt - answered.at);
+        connection.confirmed = answered.sent;
       }
       // Any frame is life and takes the ping off the clock.
       connection.ping = connection.expectingSince = undefined;
-      if (pending && connection === hooks.current()) beat();
-      return own === true;
+      if (pending && connection === watched()) reassess();
+      return isReply === true;
     },
-    touched() {
-      const idle = env.now() - touchedAt >= policy.idleAfterMs;
-      touchedAt = env.now();
-      return idle;
+    noteUserActivity() {
+      const wasIdle = env.now() - userActiveAt >= policy.idleAfterMs;
+      userActiveAt = env.now();
+      return wasIdle;
     },
   };
 }

@@ -1,9 +1,11 @@
 import type { Env } from '../env/env.ts';
 import type { ResolvedOptions } from '../api/options.ts';
-import { redact } from './endpoints.ts';
+import type { Driver } from './driver.ts';
+import { redactUrl, type Endpoints } from './endpoints.ts';
+import type { Recorder } from './recorder.ts';
 import type { ProbeReport, ProbeVerdict } from '../api/report.ts';
 
-/** What the status of an HTTP answer says about the way to the app (FACTS: nginx, HAProxy, kamal-proxy, CDNs). */
+/** What the status of an HTTP answer says about the way to the app. The table is what nginx, HAProxy, kamal-proxy and CDNs answer. */
 export function classifyStatus(status: number, hasRetryAfter: boolean): ProbeVerdict {
   const is = (digits: RegExp) => digits.test(String(status));
   if (status === 429 || (status === 503 && hasRetryAfter)) return 'overloaded';
@@ -17,18 +19,22 @@ export function classifyStatus(status: number, hasRetryAfter: boolean): ProbeVer
 
 /** Where to look, in words for people. */
 const ADVICE: Readonly<Record<ProbeVerdict, string>> = {
-  gateway: 'gateway without app',
-  overloaded: 'come back later',
-  unauthorized: 'log in again?',
-  'not-found': 'wrong path or host',
-  healthy: 'is Upgrade stripped?',
-  redirected: 'log in again?',
-  unreachable: 'refused, reset, DNS or TLS',
-  offline: 'no network',
-  unknown: 'no evidence',
+  gateway: 'A gateway answers, but the app behind it does not. Check whether the app runs on every node.',
+  overloaded: 'The server asks to come back later. Dials are slowed down until it takes them.',
+  unauthorized: 'The server refuses the credentials. Check whether the login or token has expired.',
+  'not-found':
+    'Nothing is served at this path, or the proxy does not know this host. Check the URL and the host name in the proxy.',
+  healthy:
+    'An app answers HTTP at this address. If dials go on failing, check whether a proxy strips the Upgrade header.',
+  redirected:
+    'The server redirects, perhaps to a login. WebSocket handshakes follow no redirect: use the final URL, or log in again.',
+  unreachable:
+    'No HTTP answer: refused, reset, a DNS or a TLS failure. Check whether the host is up and its certificate is valid.',
+  offline: 'The browser says that there is no network.',
+  unknown: 'The answer says nothing about the way to the app, or the browser hides it.',
 };
 
-/** No page should stay dark for longer on the word of a connection that is not its own. */
+/** Longest Retry-After that is believed: it is the word of another connection than the dials'. */
 const MAX_RETRY_AFTER_MS = 600_000;
 
 /**
@@ -37,24 +43,24 @@ const MAX_RETRY_AFTER_MS = 600_000;
  */
 const REFUSED_BY_BROWSER_MS = 10;
 
-/** Retry-After (RFC 9110 10.2.3) in ms: seconds, or a date. NaN if there is none that makes sense. */
+/** Retry-After (RFC 9110, section 10.2.3) in ms: seconds, or a date. NaN if there is none that makes sense. */
 export function retryAfter(headers: Headers, unixNow: number): number {
   const wanted = headers.get('retry-after') ?? '';
   const ms = /^\d+$/.test(wanted)
     ? Number(wanted) * 1_000
-    : // Engines parse more than HTTP dates, "soon 5" for one.
+    : // Engines parse more than HTTP dates, for example "soon 5".
       Date.parse(/^\w+, \d.* GMT$/.test(wanted) ? wanted : '') - unixNow;
   return Math.min(Math.max(ms, 0), MAX_RETRY_AFTER_MS);
 }
 
 /** The WebSocket URL over http(s), without the query, which may carry a token. */
 export function probeUrl(url: string): string {
-  return redact(url).replace(/^ws/, 'http');
+  return redactUrl(url).replace(/^ws/, 'http');
 }
 
 /**
- * Asks over HTTP why dials fail. It speaks of another connection than theirs, so its answer is evidence and never ends a
- * link. Resolves undefined where the options or the environment do not allow to ask, or when it is aborted; never rejects.
+ * Asks over HTTP why dials fail. The answer comes on another connection than theirs, so it is evidence and never ends a link.
+ * Resolves with undefined if options or environment do not allow the question, or if it is aborted. Never rejects.
  */
 export async function probe(
   url: string,
@@ -73,7 +79,7 @@ export async function probe(
   const timer = env.setTimeout(abort, options.timeoutMs);
   signal.addEventListener('abort', abort);
   const start = env.now();
-  const shown = redact(at.href);
+  const shown = redactUrl(at.href);
   const report = (verdict: ProbeVerdict, status?: number, retryAfterMs = NaN): ProbeReport => ({
     url: shown,
     startedAt: env.timeOrigin + start,
@@ -90,21 +96,55 @@ export async function probe(
       credentials: sameOrigin ? 'same-origin' : 'omit',
       signal: controller.signal,
     });
-    // The body is of no interest; leaving it unread would keep the connection busy.
+    // The body is not needed. Unread, it would keep the connection busy.
     void answer.body?.cancel().catch(() => {});
     if (answer.type === 'opaqueredirect') return report('redirected');
-    // No redirect was followed: another address is a page that a service worker keeps for when the network fails.
-    if (answer.url && redact(answer.url) !== shown) return report('unknown');
+    // No redirect was followed, so another address is a page that a service worker keeps for when the network fails.
+    if (answer.url && redactUrl(answer.url) !== shown) return report('unknown');
     const after = retryAfter(answer.headers, env.timeOrigin + env.now());
     return report(classifyStatus(answer.status, after >= 0), answer.status, after);
   } catch {
     if (signal.aborted) return undefined;
     if (!env.page.online()) return report('offline');
-    // At its deadline nothing had answered. Sooner, another origin may have answered without CORS headers, which looks the same.
+    // At the deadline nothing has answered. Before it, another origin may have answered without CORS headers, which looks the same.
     const failed =
       controller.signal.aborted || !page || (sameOrigin && env.now() - start >= REFUSED_BY_BROWSER_MS);
     return report(failed ? 'unreachable' : 'unknown');
   } finally {
     env.clearTimeout(timer);
   }
+}
+
+/** Dials that a probe leaves in the budget: fewer than a fast lane, since what it finds changes the pace of all of them. */
+const PROBE_RESERVE = 4;
+
+/** Asks why dials fail: one question at a time, beside the dials and never before them. */
+export interface Prober {
+  start(): void;
+  abort(): void;
+}
+
+export function createProber(
+  { probe: options, env }: Pick<ResolvedOptions, 'probe' | 'env'>,
+  endpoints: Endpoints,
+  driver: Driver,
+  recorder: Recorder,
+  emit: (event: 'probe', report: ProbeReport) => void,
+): Prober {
+  let running: AbortController | undefined;
+  return {
+    start() {
+      if (!options || running || !endpoints.lastUrl || !driver.takeSpareDial(PROBE_RESERVE)) return;
+      const { outage } = recorder;
+      const mine = (running = new AbortController());
+      void probe(endpoints.lastUrl, options, env, mine.signal).then((report) => {
+        if (running === mine) running = undefined;
+        if (!report || recorder.outage !== outage) return;
+        recorder.addProbe(report);
+        emit('probe', report);
+        driver.dispatch({ type: 'evidence', evidence: report });
+      });
+    },
+    abort: () => running?.abort(),
+  };
 }

@@ -1,104 +1,147 @@
-import type { Attempt } from './attempt.ts';
-import type { Env } from '../env/env.ts';
-import type { ReconnectPolicy } from '../api/reconnect-policy.ts';
+import type { ResolvedOptions } from '../api/options.ts';
+import type { Attempt, Plan } from './attempt.ts';
+import type { Driver } from './driver.ts';
+import type { HeartbeatMonitor } from './heartbeat.ts';
+import type { LinkCounts } from './recorder.ts';
+import type { Serving } from './serving.ts';
+import type { Warnings } from './warnings.ts';
 
-/** A standby is asked for a sign of life at least so often: balancers and DDP servers cut a connection that is silent for longer. */
-const KEEP_MS = 10_000;
+/** Longest silence of a standby, ms: balancers and DDP servers cut connections that are silent for longer. */
+const KEEP_ALIVE_MS = 10_000;
 
-/** After so many connections to no other node there is probably only one: it is told once, and tried ever more rarely. */
+/** Connections to no other node after which there is probably only one. The app is warned once; tries go on, ever more rarely. */
 const WARN_AFTER = 6;
 
-/** Between two tries at most so many times the policy's cap. */
+/** Longest wait between two tries, in the policy's `capMs`. */
 const CAP_FACTOR = 6;
 
-export interface StandbyHooks {
-  /** Dials, out of the same budget as everything else; undefined if that has nothing to spare. */
-  dial(number: number): Attempt | undefined;
-  nodeInUse(): string | undefined;
-  /** All is well: it is time for a standby. */
-  idle(): boolean;
-  /** Asks for a sign of life; false if there is nothing to ask with. */
-  ping(attempt: Attempt): boolean;
-  /** So many connections led to the node in use, or failed. */
-  lonely(tries: number): void;
-  /** It is warm, or not any more. */
+export interface StandbyParts {
+  readonly driver: Driver;
+  readonly warnings: Warnings;
+  readonly heartbeat: HeartbeatMonitor;
+  readonly serving: Serving;
+  readonly counts: LinkCounts;
+  /** Starts a dial. */
+  start(plan: Plan): Attempt;
+  /** Could the next dial only be given up by the engine itself? Then none is spent on a standby. */
+  isDiallingScarce(): boolean;
+  /** Called when the standby becomes warm, or is warm no more. */
   changed(): void;
 }
 
 /** A second connection, known to lead to another node, open and quiet: on failure it takes the place of a dial. */
 export interface Standby {
-  /** The dial or connection that is being made one. */
+  /** The dial or connection that is being made a standby, or is one. */
   readonly attempt: Attempt | undefined;
   /** The node it leads to, once it is warm. */
   readonly node: string | undefined;
-  /** Looks whether there should be one, and whether there still is. */
-  look(): void;
+  /** Looks whether there should be a standby, and whether there still is one. */
+  reconsider(): void;
   /** Its connection is through its handshake or has said something. */
-  heard(): void;
+  noteReady(): void;
   /** It failed, ended, or is of no use. */
-  failed(): void;
-  /** It is promoted. */
-  take(): Attempt;
-  /** It was not needed after all. */
-  back(attempt: Attempt): void;
-  /** It is not wanted any more, or its address must be free for a dial that matters more. */
+  noteFailed(): void;
+  /** Hands it over to take the place of a dial. */
+  promote(): Attempt;
+  /** Takes it back: it was not needed after all. */
+  demote(attempt: Attempt): void;
+  /** Ends it: it is not wanted any more, or its address must be free for a dial that matters more. */
   stop(): void;
 }
 
-export function createStandby(env: Env, policy: ReconnectPolicy, hooks: StandbyHooks): Standby {
+export function createStandby(
+  { env, policy, standby: isEnabled }: Pick<ResolvedOptions, 'env' | 'policy' | 'standby'>,
+  parts: StandbyParts,
+): Standby {
+  const { driver, warnings, heartbeat, serving, counts } = parts;
   let attempt: Attempt | undefined;
-  let warm = false;
+  let isWarm = false;
   let tries = 0;
   let timer: unknown;
 
-  const node = () => (warm ? attempt?.connection?.node : undefined);
-  const after = (ms: number, fn: () => void) => {
+  const warmNode = () => (isWarm ? attempt?.connection?.node : undefined);
+
+  /** All is well: it is time for a standby. */
+  const isWanted = () => {
+    const { state } = driver;
+    return isEnabled && driver.isOnline && state.name === 'online' && !state.outage;
+  };
+
+  const after = (ms: number, fn: () => void): void => {
     timer = env.setTimeout(() => {
       timer = undefined;
       fn();
     }, ms);
   };
-  const rest = () => {
+
+  const reset = (): void => {
     env.clearTimeout(timer);
     timer = attempt = undefined;
-    warm = false;
+    isWarm = false;
   };
-  const stop = () => {
-    attempt?.end();
-    rest();
+
+  const stop = (): void => {
+    attempt?.dispose();
+    reset();
   };
-  const failed = () => {
-    const was = warm;
+
+  const noteFailed = (): void => {
+    const wasWarm = isWarm;
     stop();
     tries += 1;
-    if (tries === WARN_AFTER) hooks.lonely(tries);
-    look();
-    if (was) hooks.changed();
+    if (tries === WARN_AFTER)
+      warnings.warn(
+        'standby',
+        `${tries} connections for a standby failed or led to the node in use. Check that another node is up, or set \`standby: 'off'\`.`,
+      );
+    reconsider();
+    if (wasWarm) parts.changed();
   };
-  const look = () => {
-    const used = hooks.nodeInUse();
-    if (used === undefined) return;
+
+  const dial = (): Attempt | undefined => {
+    // Out of the same budget as everything else.
+    if (parts.isDiallingScarce() || !driver.takeSpareDial(policy.fastAttempts)) return undefined;
+    counts.dials += 1;
+    return parts.start({
+      attempt: tries + 1,
+      cause: undefined,
+      deadlineMs: policy.deadlineCapMs,
+      waitedMs: 0,
+    });
+  };
+
+  const reconsider = (): void => {
+    const nodeInUse = serving.current?.node;
+    if (nodeInUse === undefined) return;
     // The link has moved to where its standby leads.
-    if (node() === used) return failed();
-    if (attempt || timer !== undefined || !hooks.idle()) return;
+    if (warmNode() === nodeInUse) return noteFailed();
+    if (attempt || timer !== undefined || !isWanted()) return;
     const cap = Math.min(CAP_FACTOR * policy.capMs, policy.baseMs * 2 ** tries);
     after(policy.baseMs + env.random() * cap, () => {
       // Meanwhile an outage may have begun, or used the budget up.
-      if (hooks.idle()) attempt = hooks.dial(tries + 1);
-      if (!attempt) look();
+      if (isWanted()) attempt = dial();
+      if (!attempt) reconsider();
     });
   };
-  /** Asks now and then; no answer, no standby. */
-  const beat = () => {
-    after(Math.min(policy.idleQuietMs, KEEP_MS), () => {
-      // It has lived so long: what it took to get it is forgotten.
+
+  /** Pings now and then: without an answer it is no standby. */
+  const keepAlive = (): void => {
+    after(Math.min(policy.idleQuietMs, KEEP_ALIVE_MS), () => {
+      // It has lived for a while: what it took to get it is forgotten.
       tries = 0;
       const connection = attempt!.connection!;
-      if (!hooks.ping(attempt!)) return;
+      heartbeat.ping(connection);
+      if (!heartbeat.isActive) return;
       // Nothing went out if the app's message threw.
       const dueAt = connection.ping?.overdueAt ?? 0;
-      after(dueAt - env.now(), () => (connection.ping ? failed() : beat()));
+      after(dueAt - env.now(), () => (connection.ping ? noteFailed() : keepAlive()));
     });
+  };
+
+  const keepWarm = (): void => {
+    attempt!.clearDeadline();
+    isWarm = true;
+    keepAlive();
   };
 
   return {
@@ -106,30 +149,27 @@ export function createStandby(env: Env, policy: ReconnectPolicy, hooks: StandbyH
       return attempt;
     },
     get node() {
-      return node();
+      return warmNode();
     },
-    look,
-    heard() {
-      const { connection } = attempt!;
-      if (warm || connection!.node === undefined) return;
-      if (connection!.node === hooks.nodeInUse()) return failed();
-      attempt!.keep();
-      warm = true;
-      beat();
-      hooks.changed();
+    reconsider,
+    noteReady() {
+      const { node, drainNotice } = attempt!.connection!;
+      if (drainNotice) return noteFailed();
+      if (isWarm || node === undefined) return;
+      if (node === serving.current?.node) return noteFailed();
+      keepWarm();
+      parts.changed();
     },
-    failed,
-    take() {
-      const taken = attempt!;
-      rest();
+    noteFailed,
+    promote() {
+      const promoted = attempt!;
+      reset();
       tries = 0;
-      return taken;
+      return promoted;
     },
-    back(unused) {
+    demote(unused) {
       attempt = unused;
-      unused.keep();
-      warm = true;
-      beat();
+      keepWarm();
     },
     stop,
   };

@@ -2,14 +2,25 @@ import { formatValue } from '../../shared/format-value.ts';
 import { isFailoverError } from '../api/errors.ts';
 import { failure, type Failure, type FailureKind } from '../api/failure.ts';
 
-/** How a socket ended, as its engine tells it. */
-export interface ConnectionEnd {
+/** What the app's `close` event says. */
+export interface CloseDetails {
   readonly code: number;
   readonly reason: string;
   readonly wasClean: boolean;
+}
+
+/** How a socket ended, as its engine tells it. */
+export interface ConnectionEnd extends CloseDetails {
   /** What the handshake, or the WebSocket constructor, threw. */
   readonly error?: unknown;
 }
+
+/** How a connection ends for the app when its peer sent no close frame. */
+export const NO_CLOSE_FRAME: CloseDetails = { code: 1006, reason: '', wasClean: false };
+
+/** The `close` event of a failure. One without a close code came from us: the app sees what it sees of a dead connection. */
+export const closeDetailsOf = ({ code, reason, wasClean }: Failure): CloseDetails =>
+  code ? { code, reason, wasClean } : NO_CLOSE_FRAME;
 
 /** How far a socket had come when it ended. */
 export type Phase = 'dialling' | 'open';
@@ -18,10 +29,11 @@ export type Phase = 'dialling' | 'open';
  * Classifies the end of a socket: by phase first, then by code. Before `open` the code says nothing (every cause is 1006,
  * or 1015 in Firefox for TLS); after it the code is the server's word, except in WebKit, which shows 1012/1013 as 1006.
  */
-export const classifyClose = (phase: Phase, code: number, reason: string): Failure => ({
+export const classifyClose = (phase: Phase, code: number, reason: string, wasClean = false): Failure => ({
   kind: phase === 'dialling' ? 'refused' : (CLOSE_KINDS[code] ?? 'closed'),
   code,
   reason,
+  wasClean,
 });
 
 /**
@@ -39,12 +51,37 @@ const CLOSE_KINDS: Partial<Record<number, FailureKind>> = {
   1015: 'lost', // TLS
 };
 
-/** Did this dial fail fast, that is, did somebody answer? Then a later hang is probably a survivor's queue (DESIGN 3). */
-export const failedFast = (kind: FailureKind): boolean => kind === 'refused' || kind === 'overloaded';
+/** What a failure means for pacing. */
+export interface FailureTraits {
+  /** Somebody answered the dial at once: a later hang is then probably a survivor's queue, and no black hole. */
+  readonly isFast: boolean;
+  /** The dial was still hanging when it was given up. */
+  readonly isHang: boolean;
+  /** To dial again at once cannot help. */
+  readonly needsPause: boolean;
+}
+
+const NONE: FailureTraits = { isFast: false, isHang: false, needsPause: false };
+
+/** A new kind of failure breaks the build here until somebody has decided what it means. */
+export const FAILURE_TRAITS: Readonly<Record<FailureKind, FailureTraits>> = {
+  refused: { ...NONE, isFast: true },
+  timeout: { ...NONE, isHang: true },
+  handshake: NONE,
+  provider: { ...NONE, needsPause: true },
+  lost: NONE,
+  closed: NONE,
+  drain: NONE,
+  overloaded: { ...NONE, isFast: true, needsPause: true },
+  unauthorized: { ...NONE, needsPause: true },
+  silent: NONE,
+  suspended: NONE,
+  manual: NONE,
+};
 
 /** Classifies the end of a connection, or of the attempt to make one, including what a handshake or a constructor threw. */
-export function classify(opened: boolean, { code, reason, error }: ConnectionEnd): Failure {
-  if (error === undefined) return classifyClose(opened ? 'open' : 'dialling', code, reason);
+export function classify(opened: boolean, { code, reason, wasClean, error }: ConnectionEnd): Failure {
+  if (error === undefined) return classifyClose(opened ? 'open' : 'dialling', code, reason, wasClean);
   // A handshake that throws a FailoverError `unauthorized` asks for fresh credentials.
   const refused = isFailoverError(error) && error.kind === 'unauthorized';
   return failure(!opened ? 'refused' : refused ? 'unauthorized' : 'handshake', formatValue(error));

@@ -3,12 +3,12 @@ import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { engineOf, LEAK_MS } from '../../../src/core/env/engines.ts';
 import { classifyClose } from '../../../src/core/rules/classify.ts';
-import { createLeaks } from '../../../src/core/env/abandoned-handshakes.ts';
+import { createAbandonedHandshakes } from '../../../src/core/env/abandoned-handshakes.ts';
 import { parseNotice } from '../../../src/core/rules/notices.ts';
 import { newMemory, newOutage, nextWait } from '../../../src/core/rules/pacing.ts';
 import { POLICIES } from '../../../src/core/api/reconnect-policy.ts';
 import { classifyStatus, retryAfter } from '../../../src/core/link/probe.ts';
-import { redact } from '../../../src/core/link/endpoints.ts';
+import { redactUrl } from '../../../src/core/link/endpoints.ts';
 import { EJSON, ObjectID, fromWire, equals, toWire } from '../../../src/ddp/ejson.ts';
 import { parseFrame, sockjsUrl } from '../../../src/sockjs/framing.ts';
 import { anything, hostile, wounded } from './inputs.ts';
@@ -247,7 +247,7 @@ export const pureTargets: readonly Target[] = [
         timeOrigin: 1_000_000,
         storage: { getItem: () => stored, setItem() {} },
       };
-      const leaks = createLeaks(env as never, engine);
+      const leaks = createAbandonedHandshakes(env as never, engine);
       const policy = POLICIES.fast;
       const check = () => {
         const list = leaks.of('h');
@@ -281,6 +281,6 @@ export const pureTargets: readonly Target[] = [
     },
   ),
   target('addresses in reports', 1, url, (address) => {
-    must(!/secret|[?#]/.test(redact(address)), `not redacted: ${redact(address)}`);
+    must(!/secret|[?#]/.test(redactUrl(address)), `not redacted: ${redactUrl(address)}`);
   }),
 ];

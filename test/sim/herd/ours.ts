@@ -1,7 +1,7 @@
 import { engineOf } from '../../../src/core/env/engines.ts';
 import { failure } from '../../../src/core/api/failure.ts';
 import { overdueAfter } from '../../../src/core/rules/liveness.ts';
-import { canSpare, spendDial } from '../../../src/core/rules/pacing.ts';
+import { canSpareDial, spendDial } from '../../../src/core/rules/pacing.ts';
 import type { ReconnectPolicy } from '../../../src/core/api/reconnect-policy.ts';
 import {
   newMachine,
@@ -98,7 +98,7 @@ export const ours =
         wantsProbe[client] = 0;
         const machine = machines[client]!;
         // As the link does: one question at a time, and out of the same budget.
-        if (!probes || probing[client] || !canSpare(policy, machine.memory, now, 4)) return false;
+        if (!probes || probing[client] || !canSpareDial(policy, machine.memory, now, 4)) return false;
         machines[client] = { ...machine, memory: spendDial(policy, machine.memory, now) };
         probing[client] = 1;
         return true;

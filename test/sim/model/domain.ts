@@ -7,7 +7,7 @@ import { LEAK_MS, engineOf } from '../../../src/core/env/engines.ts';
 import { FailoverError } from '../../../src/core/api/errors.ts';
 import { failure, type FailureKind } from '../../../src/core/api/failure.ts';
 import { POLICIES, type ReconnectPolicy } from '../../../src/core/api/reconnect-policy.ts';
-import type { Memory, Outage } from '../../../src/core/rules/pacing.ts';
+import type { LinkMemory, Outage } from '../../../src/core/rules/pacing.ts';
 import type { ProbeVerdict } from '../../../src/core/api/report.ts';
 import type {
   Dial,
@@ -115,7 +115,7 @@ function canonicalOutage(outage: Outage, { fastAttempts, maxAttempts }: Reconnec
   const attempts = Math.min(outage.attempts, Number.isFinite(maxAttempts) ? maxAttempts : 1);
   // The pace is at its cap one after the lane, which is the whole burst where a spread was announced.
   const lane = Math.min(
-    outage.attempts - outage.laneFrom,
+    outage.attempts - outage.fastLaneStart,
     (outage.announcedSpreadMs ? 3 * fastAttempts : fastAttempts) + 1,
   );
   const slow = (outage.last ?? outage.cause)?.kind;
@@ -126,7 +126,7 @@ function canonicalOutage(outage: Outage, { fastAttempts, maxAttempts }: Reconnec
     since: NOW,
     cause,
     attempts,
-    laneFrom: attempts - lane,
+    fastLaneStart: attempts - lane,
     // They set deadlines; and where dials hung nobody waits for the one under way, and who hung in a queue does not come back at once.
     fastFailures: Math.min(outage.fastFailures, 1),
     timeouts: Math.min(outage.timeouts, 1),
@@ -166,7 +166,7 @@ function canonicalState(state: State, own: ReconnectPolicy): State {
 const END = new FailoverError('exhausted', 'over');
 
 /** What connecting has cost here sets deadlines, and nothing else; of the budget only what is left now counts. */
-function canonicalMemory({ tokens, at }: Memory, own: ReconnectPolicy): Memory {
+function canonicalMemory({ tokens, at }: LinkMemory, own: ReconnectPolicy): LinkMemory {
   const left = Math.min(3 * own.fastAttempts, tokens + ((NOW - at) * own.dialsPerMinute) / 60_000);
   return {
     connect: undefined,
@@ -198,7 +198,16 @@ export function keyOf({ state, memory }: Machine): string {
   const head = `${name} ${memory.tokens} ${name === 'suspect' ? state.was : name === 'seeking' && state.first}`;
   const { outage } = state;
   if (!outage) return head;
-  const { cause, attempts, laneFrom, fastFailures, timeouts, announcedSpreadMs, last, evidence } = outage;
+  const {
+    cause,
+    attempts,
+    fastLaneStart: laneFrom,
+    fastFailures,
+    timeouts,
+    announcedSpreadMs,
+    last,
+    evidence,
+  } = outage;
   const dial = 'dial' in state ? state.dial.at : '';
   return `${head} ${dial} ${cause?.kind} ${attempts} ${laneFrom} ${fastFailures} ${timeouts} ${announcedSpreadMs} ${last?.kind} ${evidence?.verdict} ${evidence?.retryAfterMs}`;
 }

@@ -16,16 +16,16 @@ export const PLANTED: Readonly<Record<string, readonly Patch[]>> = {
   ],
   'frames of the connection before still reach the app after a handover': [
     {
-      file: 'core/link/link.ts',
-      find: '    current.detach();\n    current = undefined;\n  }\n\n  function',
+      file: 'core/link/serving.ts',
+      find: '    current?.detach();\n    current = undefined;',
       replace:
-        '    const gone = current;\n    env.setTimeout(() => gone.detach(), 500);\n    current = undefined;\n  }\n\n  function',
+        '    const gone = current;\n    env.setTimeout(() => gone?.detach(), 500);\n    current = undefined;',
     },
     {
-      file: 'core/link/link.ts',
-      find: '    if (connection === current) {\n      // As in WebSocket',
+      file: 'core/link/inbound.ts',
+      find: '    if (connection === serving.current) {\n      // As in WebSocket',
       replace:
-        '    if (connection === current || connection.openedAt! < (current?.openedAt ?? 0)) {\n      // As in WebSocket',
+        '    if (connection === serving.current || connection.openedAt! < (serving.current?.openedAt ?? 0)) {\n      // As in WebSocket',
     },
   ],
   'hedges are not taken from the budget': [
@@ -39,8 +39,8 @@ export const PLANTED: Readonly<Record<string, readonly Patch[]>> = {
   'a timer is left after close': [
     {
       file: 'core/link/link.ts',
-      find: '  function dispose(): void {\n    heart.stop();',
-      replace: '  function dispose(): void {',
+      find: '  #dispose(): void {\n    this.#heartbeat.stop();',
+      replace: '  #dispose(): void {',
     },
   ],
   'a document that did not change raises an event after a failover': [
@@ -53,22 +53,22 @@ export const PLANTED: Readonly<Record<string, readonly Patch[]>> = {
   'a lone user waits as long as a crowd': [
     {
       file: 'core/rules/pacing.ts',
-      find: '? Math.max(announcedSpreadMs, policy.spreadMs)',
-      replace: '? Math.max(announcedSpreadMs, policy.capMs)',
+      find: 'return Math.max(announcedSpreadMs, policy.spreadMs)',
+      replace: 'return Math.max(announcedSpreadMs, policy.capMs)',
     },
   ],
   'what is sent while the connection is suspect goes out': [
     {
       file: 'core/link/link.ts',
-      find: "(machine.state.name === 'online' || machine.state.name === 'draining')",
-      replace: "machine.state.name !== 'seeking'",
+      find: "(name === 'online' || name === 'draining')",
+      replace: "name !== 'seeking'",
     },
   ],
   'the registry is replayed in reverse': [
     {
       file: 'core/facade/failover-websocket.ts',
-      find: 'for (const key of this.subscriptions.keys()) {\n        this.#unsent',
-      replace: 'for (const key of [...this.subscriptions.keys()].reverse()) {\n        this.#unsent',
+      find: 'for (const key of this.subscriptions.keys()) {\n        this.#pendingKeys',
+      replace: 'for (const key of [...this.subscriptions.keys()].reverse()) {\n        this.#pendingKeys',
     },
   ],
 };

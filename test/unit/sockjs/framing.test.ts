@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { browserEnv } from '../../../src/core/env/browser.ts';
-import { createTarget, type Where } from '../../../src/core/link/endpoints.ts';
+import { createEndpoints, type Endpoint } from '../../../src/core/link/endpoints.ts';
 import { messageFrame, parseFrame, sockjsUrl, type SockJSFrame } from '../../../src/sockjs/framing.ts';
 
 describe('a frame', () => {
@@ -73,7 +73,7 @@ describe('a frame', () => {
     expect(parseFrame(data)).toEqual({ type: 'malformed' });
   });
 
-  test('whatever comes: a frame or malformed, never an error, and only text gets through', () => {
+  test('any input is a frame or malformed, never an error, and only text gets through', () => {
     const nearly = fc
       .tuple(fc.constantFrom('', 'o', 'h', 'a', 'c', 'a[', 'c['), fc.oneof(fc.json(), fc.string()))
       .map(([type, content]) => type + content);
@@ -101,7 +101,7 @@ describe('a frame', () => {
   });
 });
 
-describe('the address', () => {
+describe('the URL', () => {
   test.each<[base: string | URL, url: string]>([
     ['wss://a.example/sockjs', 'wss://a.example/sockjs/{attempt}/{attempt}/websocket'],
     ['wss://a.example/sockjs/', 'wss://a.example/sockjs/{attempt}/{attempt}/websocket'],
@@ -120,12 +120,12 @@ describe('the address', () => {
     expect(sockjsUrl(url)).toBe(url);
   });
 
-  test('is new for every dial, server and session apart, without dots', () => {
+  test('is new for every dial, with different server and session ids without dots', () => {
     let drawn = 0;
     const env = { ...browserEnv(), random: () => ((drawn += 1) * 0.1234567) % 1 };
-    const target = createTarget(sockjsUrl('https://a.example/sockjs?x=1'), undefined, env);
+    const target = createEndpoints(sockjsUrl('https://a.example/sockjs?x=1'), undefined, env);
     const dial = () =>
-      (target.ask({ attempt: 1, cause: undefined, signal: new AbortController().signal }) as Where).url;
+      (target.next({ attempt: 1, cause: undefined, signal: new AbortController().signal }) as Endpoint).url;
     const urls = [dial(), dial(), dial()];
     const ids = urls.flatMap((url) => {
       const [, server, session] = /^wss:\/\/a\.example\/sockjs\/([^/.]+)\/([^/.]+)\/websocket\?x=1$/.exec(

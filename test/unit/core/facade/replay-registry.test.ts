@@ -3,7 +3,7 @@ import type { QueueOptions } from '../../../../src/core/api/options.ts';
 import type { Frame } from '../../../../src/core/api/frame.ts';
 import { ReplayRegistry } from '../../../../src/core/facade/replay-registry.ts';
 import { frameBytes } from '../../../../src/core/api/frame.ts';
-import { createQueue } from '../../../../src/core/facade/send-queue.ts';
+import { createSendQueue } from '../../../../src/core/facade/send-queue.ts';
 
 const bytes = (...values: number[]) => new Uint8Array(values);
 
@@ -25,7 +25,7 @@ describe('the size of a frame', () => {
 
 function queue(limits: Partial<QueueOptions> = {}) {
   const overflows: [messages: number, bytes: number][] = [];
-  const of = createQueue({ maxBytes: 100, maxMessages: 10, overflow: 'throw', ...limits }, (...what) =>
+  const of = createSendQueue({ maxBytes: 100, maxMessages: 10, overflow: 'throw', ...limits }, (...what) =>
     overflows.push(what),
   );
   const drain = () => {
@@ -87,8 +87,8 @@ describe('the queue', () => {
     const push = () => of.push(refused);
     expect(push).toThrow(expect.objectContaining({ name: 'FailoverError', kind: 'overflow' }));
     expect(overflows).toEqual([[1, frameBytes(refused)]]);
-    expect(push).toThrow(`${before.length}/`);
-    expect(push).toThrow(`${frameBytes(refused)} bytes refused`);
+    expect(push).toThrow(`which holds ${before.length} of `);
+    expect(push).toThrow(`The frame of ${frameBytes(refused)} bytes does not fit`);
     expect(drain()).toEqual(before);
   });
 

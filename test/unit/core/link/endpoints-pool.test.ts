@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { browserEnv } from '../../../../src/core/env/browser.ts';
 import type { DialContext, ProtocolSource, UrlSource } from '../../../../src/core/api/options.ts';
-import { createTarget, type Target, type Where } from '../../../../src/core/link/endpoints.ts';
+import { createEndpoints, type Endpoints, type Endpoint } from '../../../../src/core/link/endpoints.ts';
 
 const context: DialContext = { attempt: 1, cause: undefined, signal: new AbortController().signal };
 const [A, B, C] = ['wss://a.example/', 'wss://b.example/', 'wss://c.example/'] as const;
@@ -9,11 +9,11 @@ const [A, B, C] = ['wss://a.example/', 'wss://b.example/', 'wss://c.example/'] a
 /** A pool in a world whose clock is set by hand. */
 class Pool {
   now = 1_000;
-  readonly of: Target;
+  readonly of: Endpoints;
   #drawn = 0;
 
   constructor(urls: UrlSource = [A, B, C], protocols?: ProtocolSource) {
-    this.of = createTarget(urls, protocols, {
+    this.of = createEndpoints(urls, protocols, {
       ...browserEnv(),
       baseUrl: 'https://app.example/',
       now: () => this.now,
@@ -21,8 +21,8 @@ class Pool {
     });
   }
 
-  ask(): Promise<Where> {
-    return Promise.resolve(this.of.ask(context));
+  ask(): Promise<Endpoint> {
+    return Promise.resolve(this.of.next(context));
   }
 
   async host(): Promise<string> {
@@ -30,7 +30,7 @@ class Pool {
   }
 
   async fail(...urls: string[]): Promise<void> {
-    for (const given of urls) this.of.failed({ ...(await this.ask()), given });
+    for (const given of urls) this.of.markFailed({ ...(await this.ask()), given });
   }
 }
 
@@ -78,15 +78,15 @@ describe('health', () => {
   test('an address that serves has no failure any more', async () => {
     const pool = new Pool();
     const first = await pool.ask();
-    pool.of.failed(first);
+    pool.of.markFailed(first);
     await pool.fail(B);
-    pool.of.opened(first);
+    pool.of.markServing(first);
     expect(await pool.host()).toBe('a.example');
   });
 
   test('a failure of nothing in particular changes nothing', async () => {
     const pool = new Pool();
-    pool.of.failed(undefined);
+    pool.of.markFailed(undefined);
     expect(await pool.host()).toBe('a.example');
   });
 });
@@ -98,7 +98,7 @@ describe('another address beside one', () => {
       ['v1'],
     );
     const first = await pool.ask();
-    const second = pool.of.askOther(first)!;
+    const second = pool.of.alternativeTo(first)!;
     expect(second).toMatchObject({
       host: 'b.example',
       given: 'wss://b.example/{attempt}',
@@ -106,18 +106,18 @@ describe('another address beside one', () => {
     });
     expect(pool.of.lastUrl).toBe(second.url);
     expect(pool.of.freshPath).toBe(true);
-    expect(pool.of.askOther(first)!.url).not.toBe(second.url);
-    pool.of.failed(second);
-    expect(pool.of.askOther(first)!.host).toBe('c.example');
+    expect(pool.of.alternativeTo(first)!.url).not.toBe(second.url);
+    pool.of.markFailed(second);
+    expect(pool.of.alternativeTo(first)!.host).toBe('c.example');
     expect(pool.of.freshPath).toBe(false);
     // Better one that failed than none.
-    pool.of.failed({ ...first, given: C });
-    expect(pool.of.askOther(first)!.host).toBe('b.example');
+    pool.of.markFailed({ ...first, given: C });
+    expect(pool.of.alternativeTo(first)!.host).toBe('b.example');
   });
 
   test('another port is another host', async () => {
     const pool = new Pool(['ws://a.example:1/', 'ws://a.example:2/']);
-    expect(pool.of.askOther(await pool.ask())!.host).toBe('a.example:2');
+    expect(pool.of.alternativeTo(await pool.ask())!.host).toBe('a.example:2');
   });
 
   test.each<[string, UrlSource]>([
@@ -127,7 +127,7 @@ describe('another address beside one', () => {
   ])('there is none with %s, and the last address stays the last', async (_, urls) => {
     const pool = new Pool(urls);
     const first = await pool.ask();
-    expect(pool.of.askOther(first)).toBeUndefined();
+    expect(pool.of.alternativeTo(first)).toBeUndefined();
     expect(pool.of.lastUrl).toBe(first.url);
   });
 
@@ -138,10 +138,12 @@ describe('another address beside one', () => {
       () => answers[asked++]!,
       () => `v${asked}`,
     );
-    expect(pool.of.askOther({ url: A, host: 'a.example', protocols: undefined, given: A })).toBeUndefined();
-    expect(pool.of.askOther(await pool.ask())).toMatchObject({ host: 'b.example', protocols: 'v1' });
-    expect(pool.of.askOther(await pool.ask())).toMatchObject({ host: 'c.example', protocols: 'v2' });
-    expect(pool.of.askOther(await pool.ask())).toBeUndefined();
+    expect(
+      pool.of.alternativeTo({ url: A, host: 'a.example', protocols: undefined, given: A }),
+    ).toBeUndefined();
+    expect(pool.of.alternativeTo(await pool.ask())).toMatchObject({ host: 'b.example', protocols: 'v1' });
+    expect(pool.of.alternativeTo(await pool.ask())).toMatchObject({ host: 'c.example', protocols: 'v2' });
+    expect(pool.of.alternativeTo(await pool.ask())).toBeUndefined();
     expect(asked).toBe(3);
   });
 
@@ -150,11 +152,13 @@ describe('another address beside one', () => {
     const pool = new Pool(() => list);
     const first = await pool.ask();
     list.length = 0;
-    expect(pool.of.askOther(first)!.host).toBe('b.example');
+    expect(pool.of.alternativeTo(first)!.host).toBe('b.example');
   });
 
   test('a list with an address that is none is refused whole, before it is needed', async () => {
-    await expect(new Pool(() => [A, 'http://']).ask()).rejects.toThrow('url: "http://" is no WebSocket URL');
+    await expect(new Pool(() => [A, 'http://']).ask()).rejects.toThrow(
+      /^url: expected a WebSocket URL .*, got "http:\/\/"\.$/,
+    );
   });
 });
 
@@ -163,7 +167,7 @@ describe("a server's hint", () => {
 
   test('is dialled next, and only then', async () => {
     const pool = new Pool([A, B], ['v1']);
-    pool.of.prefer('https://d.example/ws', ORIGINS);
+    pool.of.preferOnce('https://d.example/ws', ORIGINS);
     const hinted = await pool.ask();
     expect(hinted).toEqual({
       url: 'wss://d.example/ws',
@@ -173,14 +177,14 @@ describe("a server's hint", () => {
     });
     expect(pool.of.lastUrl).toBe(hinted.url);
     // The list is what it was.
-    expect(pool.of.askOther(hinted)!.host).toBe('a.example');
+    expect(pool.of.alternativeTo(hinted)!.host).toBe('a.example');
     expect(await pool.host()).toBe('a.example');
   });
 
   test('the last one counts', async () => {
     const pool = new Pool();
-    pool.of.prefer(B, ORIGINS);
-    pool.of.prefer(C, ORIGINS);
+    pool.of.preferOnce(B, ORIGINS);
+    pool.of.preferOnce(C, ORIGINS);
     expect([await pool.host(), await pool.host()]).toEqual(['c.example', 'a.example']);
   });
 
@@ -190,7 +194,7 @@ describe("a server's hint", () => {
       () => (asked.push('url'), A),
       () => (asked.push('protocols'), 'v2'),
     );
-    pool.of.prefer(B, ORIGINS);
+    pool.of.preferOnce(B, ORIGINS);
     expect(await pool.ask()).toMatchObject({ host: 'b.example', protocols: 'v2' });
     expect(await pool.host()).toBe('a.example');
     expect(asked).toEqual(['protocols', 'url', 'protocols']);
@@ -205,7 +209,7 @@ describe("a server's hint", () => {
     'wss://evil.example/',
   ])('%j is no hint', async (url) => {
     const pool = new Pool();
-    pool.of.prefer(url, ORIGINS);
+    pool.of.preferOnce(url, ORIGINS);
     expect(await pool.host()).toBe('a.example');
   });
 });

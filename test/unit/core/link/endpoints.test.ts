@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { type Env } from '../../../../src/core/env/env.ts';
 import { browserEnv } from '../../../../src/core/env/browser.ts';
 import type { DialContext, ProtocolSource, UrlSource } from '../../../../src/core/api/options.ts';
-import { createTarget, redact, type Target } from '../../../../src/core/link/endpoints.ts';
+import { createEndpoints, redactUrl, type Endpoints } from '../../../../src/core/link/endpoints.ts';
 
 let next = 0;
 const env: Env = {
@@ -11,9 +11,9 @@ const env: Env = {
   random: () => ((next += 1) * 0.1234567) % 1,
 };
 const target = (urls: UrlSource, protocols?: ProtocolSource, world: Partial<Env> = {}) =>
-  createTarget(urls, protocols, { ...env, ...world });
+  createEndpoints(urls, protocols, { ...env, ...world });
 const context: DialContext = { attempt: 1, cause: undefined, signal: new AbortController().signal };
-const urlOf = async (of: Target) => (await of.ask(context)).url;
+const urlOf = async (of: Endpoints) => (await of.next(context)).url;
 
 describe('an address', () => {
   test.each<[string, string | URL, string]>([
@@ -33,16 +33,24 @@ describe('an address', () => {
     expect(await urlOf(of)).toBe(expected);
   });
 
-  test.each<[string, unknown, string]>([
-    ['no URL', 'http://', 'url: "http://" is no WebSocket URL'],
-    ['another scheme', 'ftp://a.example/', 'url: "ftp://a.example/" is no WebSocket URL'],
-    ['a script', 'javascript:alert(1)', 'url: "javascript:alert(1)" is no WebSocket URL'],
-    ['a fragment', 'wss://a.example/#x', 'url: "wss://a.example/#x" is no WebSocket URL'],
-    ['an empty list', [], 'url: an empty list'],
+  test.each<[string, unknown, RegExp]>([
+    ['no URL', 'http://', /^url: expected a WebSocket URL .*, got "http:\/\/"\.$/],
+    [
+      'another scheme',
+      'ftp://a.example/',
+      /^url: expected a WebSocket URL .*, got "ftp:\/\/a\.example\/"\.$/,
+    ],
+    ['a script', 'javascript:alert(1)', /^url: expected a WebSocket URL .*, got "javascript:alert\(1\)"\.$/],
+    [
+      'a fragment',
+      'wss://a.example/#x',
+      /^url: expected a WebSocket URL .*, got "wss:\/\/a\.example\/#x"\.$/,
+    ],
+    ['an empty list', [], /^url: expected at least one address, got an empty list\./],
     [
       'a list with a bad one',
       ['wss://a.example/', 'wss://b.example/#x'],
-      'url: "wss://b.example/#x" is no WebSocket URL',
+      /^url: expected a WebSocket URL .*, got "wss:\/\/b\.example\/#x"\.$/,
     ],
   ])('%s is refused as WebSocket refuses it', (_, given, message) => {
     const make = () => target(given as UrlSource);
@@ -52,7 +60,9 @@ describe('an address', () => {
   });
 
   test('relative without a page is no URL', () => {
-    expect(() => target('/ws', undefined, { baseUrl: undefined })).toThrow('url: "/ws" is no WebSocket URL');
+    expect(() => target('/ws', undefined, { baseUrl: undefined })).toThrow(
+      /^url: expected a WebSocket URL .*, got "\/ws"\.$/,
+    );
   });
 
   test.each([
@@ -106,32 +116,32 @@ describe('{attempt}', () => {
 describe('a list', () => {
   test('stays with an address that answers and takes the next one after a failure', async () => {
     const of = target(['wss://a.example/', 'wss://b.example/', 'wss://c.example/']);
-    const seen = [await of.ask(context), await of.ask(context)];
+    const seen = [await of.next(context), await of.next(context)];
     for (let i = 0; i < 4; i++) {
-      of.failed(seen.at(-1));
-      seen.push(await of.ask(context));
+      of.markFailed(seen.at(-1));
+      seen.push(await of.next(context));
     }
     expect(seen.map(({ url }) => new URL(url).hostname[0]).join('')).toBe('aabcab');
     // An address that has just failed is the last to be asked again.
-    of.failed(seen[0]);
+    of.markFailed(seen[0]);
     expect(await urlOf(of)).toBe('wss://b.example/');
   });
 
   test('knows an address again however {attempt} was filled in', async () => {
     const of = target(['wss://a.example/{attempt}', 'wss://b.example/{attempt}']);
-    of.failed(await of.ask(context));
+    of.markFailed(await of.next(context));
     expect(new URL(await urlOf(of)).hostname).toBe('b.example');
   });
 
   test('never empties, and one that is no longer in it is forgotten in time', async () => {
     let list = ['wss://a.example/', 'wss://b.example/'];
     const of = target(() => list);
-    of.failed(await of.ask(context));
+    of.markFailed(await of.next(context));
     expect(await urlOf(of)).toBe('wss://b.example/');
     list = ['wss://a.example/'];
     expect(await urlOf(of)).toBe('wss://a.example/');
     list = Array.from({ length: 300 }, (_, i) => `wss://n${i}.example/`);
-    for (let i = 0; i < 1_000; i++) of.failed(await of.ask(context));
+    for (let i = 0; i < 1_000; i++) of.markFailed(await of.next(context));
     expect(await urlOf(of)).toMatch(/^wss:\/\/n\d+\.example\/$/);
   });
 });
@@ -147,7 +157,7 @@ describe('a provider', () => {
       (about) => [`v${about.attempt}`],
     );
     expect(of.lastUrl).toBe('');
-    expect(await of.ask({ ...context, attempt: 3, cause: 'lost' })).toMatchObject({
+    expect(await of.next({ ...context, attempt: 3, cause: 'lost' })).toMatchObject({
       url: 'wss://a.example/3',
       protocols: ['v3'],
     });
@@ -168,19 +178,19 @@ describe('a provider', () => {
     ['answers a list of bad URLs', () => ['http://']],
   ])('that %s: the question is rejected, never thrown', async (_, answer) => {
     const of = target(answer as never);
-    await expect(Promise.resolve(of.ask(context))).rejects.toThrow();
+    await expect(Promise.resolve(of.next(context))).rejects.toThrow();
   });
 
   // A forgotten `return` should not dial wss://app.example/page/undefined for ever.
   for (const answer of [undefined, null, 7, {}, [undefined]]) {
     test(`that answers ${JSON.stringify(answer)}: rejected, naming the value`, async () => {
-      await expect(target((() => answer) as never).ask(context)).rejects.toThrow('url: ');
+      await expect(target((() => answer) as never).next(context)).rejects.toThrow('url: ');
     });
   }
 
   test('of protocols that answers nonsense: rejected', async () => {
-    await expect(target('wss://a.example/', () => ['a b']).ask(context)).rejects.toThrow(
-      'protocols: "a b" is no subprotocol or twice',
+    await expect(target('wss://a.example/', () => ['a b']).next(context)).rejects.toThrow(
+      /^protocols: expected subprotocol names .*, got "a b"\.$/,
     );
   });
 });
@@ -190,7 +200,7 @@ describe('protocols', () => {
     '%j are allowed',
     async (protocols) => {
       const of = target('wss://a.example/', protocols as ProtocolSource);
-      expect((await of.ask(context)).protocols).toEqual(protocols);
+      expect((await of.next(context)).protocols).toEqual(protocols);
     },
   );
 
@@ -206,7 +216,7 @@ describe('protocols', () => {
   ])('%j are refused as WebSocket refuses them', (protocols, shown) => {
     const make = () => target('wss://a.example/', protocols as ProtocolSource);
     expect(make).toThrow(expect.objectContaining({ name: 'SyntaxError' }));
-    expect(make).toThrow(`protocols: ${shown} is no subprotocol or twice`);
+    expect(make).toThrow(`each given once, got ${shown}.`);
   });
 });
 
@@ -216,5 +226,5 @@ test.each([
   ['', ''],
   [undefined, ''],
 ])('%j is reported as %j', (url, expected) => {
-  expect(redact(url)).toBe(expected);
+  expect(redactUrl(url)).toBe(expected);
 });

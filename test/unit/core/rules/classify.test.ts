@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type FailureKind } from '../../../../src/core/api/failure.ts';
-import { classifyClose, failedFast } from '../../../../src/core/rules/classify.ts';
+import { classifyClose, FAILURE_TRAITS } from '../../../../src/core/rules/classify.ts';
 
 describe('the end of a socket', () => {
   test.each<[code: number, kind: FailureKind]>([
@@ -23,13 +23,18 @@ describe('the end of a socket', () => {
     [4001, 'closed'],
     [4999, 'closed'],
   ])('open, code %i: %s', (code, kind) => {
-    expect(classifyClose('open', code, 'why')).toEqual({ kind, code, reason: 'why' });
+    expect(classifyClose('open', code, 'why', true)).toEqual({ kind, code, reason: 'why', wasClean: true });
   });
 
   test.each([1000, 1001, 1006, 1012, 1013, 1015, 4001])(
     'before it was open, code %i says nothing: refused',
     (code) => {
-      expect(classifyClose('dialling', code, '')).toEqual({ kind: 'refused', code, reason: '' });
+      expect(classifyClose('dialling', code, '')).toEqual({
+        kind: 'refused',
+        code,
+        reason: '',
+        wasClean: false,
+      });
     },
   );
 });
@@ -49,6 +54,6 @@ test('failing fast means that somebody answered', () => {
     suspended: false,
     manual: false,
   };
-  const answers = Object.keys(every).map((kind) => [kind, failedFast(kind as FailureKind)]);
+  const answers = Object.keys(every).map((kind) => [kind, FAILURE_TRAITS[kind as FailureKind].isFast]);
   expect(Object.fromEntries(answers)).toEqual(every);
 });

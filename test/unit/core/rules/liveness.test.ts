@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import {
-  judge,
+  assess,
   observeRtt,
   overdueAfter,
   quietMs,
-  type Verdict,
+  type LivenessVerdict,
 } from '../../../../src/core/rules/liveness.ts';
 import { POLICIES } from '../../../../src/core/api/reconnect-policy.ts';
 
@@ -43,16 +43,16 @@ describe('the verdict', () => {
   test.each<
     [
       string,
-      Parameters<typeof judge>[0],
-      Parameters<typeof judge>[1],
+      Parameters<typeof assess>[0],
+      Parameters<typeof assess>[1],
       quiet: number,
       now: number,
-      verdict: Verdict,
+      verdict: LivenessVerdict,
     ]
   >([
     [
       'no heartbeat',
-      { heardAt: 0, ping: undefined, expectingSince: undefined },
+      { lastInboundAt: 0, ping: undefined, expectingSince: undefined },
       false,
       300,
       99_999,
@@ -60,7 +60,7 @@ describe('the verdict', () => {
     ],
     [
       'quiet not over',
-      { heardAt: 1_000, ping: undefined, expectingSince: undefined },
+      { lastInboundAt: 1_000, ping: undefined, expectingSince: undefined },
       active,
       300,
       1_299,
@@ -68,7 +68,7 @@ describe('the verdict', () => {
     ],
     [
       'quiet over',
-      { heardAt: 1_000, ping: undefined, expectingSince: undefined },
+      { lastInboundAt: 1_000, ping: undefined, expectingSince: undefined },
       active,
       300,
       1_300,
@@ -76,7 +76,7 @@ describe('the verdict', () => {
     ],
     [
       'a frame of ours unanswered, not yet long',
-      { heardAt: 1_000, ping: undefined, expectingSince: 1_100 },
+      { lastInboundAt: 1_000, ping: undefined, expectingSince: 1_100 },
       active,
       900,
       1_349,
@@ -84,7 +84,7 @@ describe('the verdict', () => {
     ],
     [
       'a frame of ours unanswered',
-      { heardAt: 1_000, ping: undefined, expectingSince: 1_100 },
+      { lastInboundAt: 1_000, ping: undefined, expectingSince: 1_100 },
       active,
       900,
       1_350,
@@ -92,7 +92,7 @@ describe('the verdict', () => {
     ],
     [
       'quiet over before that',
-      { heardAt: 1_000, ping: undefined, expectingSince: 1_200 },
+      { lastInboundAt: 1_000, ping: undefined, expectingSince: 1_200 },
       active,
       300,
       1_300,
@@ -100,7 +100,7 @@ describe('the verdict', () => {
     ],
     [
       'answer due',
-      { heardAt: 4_700, ping, expectingSince: undefined },
+      { lastInboundAt: 4_700, ping, expectingSince: undefined },
       active,
       300,
       5_299,
@@ -108,7 +108,7 @@ describe('the verdict', () => {
     ],
     [
       'answer overdue',
-      { heardAt: 4_700, ping, expectingSince: undefined },
+      { lastInboundAt: 4_700, ping, expectingSince: undefined },
       active,
       300,
       5_300,
@@ -116,7 +116,7 @@ describe('the verdict', () => {
     ],
     [
       'a ping outlasts a heartbeat that is off',
-      { heardAt: 0, ping, expectingSince: undefined },
+      { lastInboundAt: 0, ping, expectingSince: undefined },
       false,
       300,
       5_300,
@@ -124,7 +124,7 @@ describe('the verdict', () => {
     ],
     [
       'passive, in time',
-      { heardAt: 0, ping: undefined, expectingSince: undefined },
+      { lastInboundAt: 0, ping: undefined, expectingSince: undefined },
       passive,
       1,
       1_499,
@@ -132,14 +132,14 @@ describe('the verdict', () => {
     ],
     [
       'passive, half as long again',
-      { heardAt: 0, ping: undefined, expectingSince: undefined },
+      { lastInboundAt: 0, ping: undefined, expectingSince: undefined },
       passive,
       1,
       1_500,
       { do: 'suspect' },
     ],
   ])('%s', (_, life, heartbeat, quiet, now, verdict) => {
-    expect(judge(life, heartbeat, quiet, 250, now)).toEqual(verdict);
+    expect(assess(life, heartbeat, quiet, 250, now)).toEqual(verdict);
   });
 });
 

@@ -17,7 +17,7 @@ import {
 import { contextOf, NOW } from '../../../support/machine.ts';
 
 const policy = POLICIES.fast;
-const failure = (kind: FailureKind): Failure => ({ kind, code: 0, reason: '' });
+const failure = (kind: FailureKind): Failure => ({ kind, code: 0, reason: '', wasClean: false });
 const error = new FailoverError('unauthorized', 'x');
 
 const outage: Outage = { ...newOutage(9_000, failure('lost')), attempts: 1 };

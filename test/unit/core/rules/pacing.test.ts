@@ -10,14 +10,14 @@ import {
   nextDeadline,
   nextWait,
   spendDial,
-  type Memory,
+  type LinkMemory,
   type Outage,
   type PaceContext,
 } from '../../../../src/core/rules/pacing.ts';
 import { POLICIES } from '../../../../src/core/api/reconnect-policy.ts';
 
 const { fast, balanced, frugal } = POLICIES;
-const failed = (kind: FailureKind): Failure => ({ kind, code: 0, reason: '' });
+const failed = (kind: FailureKind): Failure => ({ kind, code: 0, reason: '', wasClean: false });
 const LOST = failed('lost');
 const NODE = engineOf('');
 const CHROMIUM = engineOf('Chrome/156');
@@ -33,7 +33,7 @@ const at = (now: number, context: Partial<PaceContext> = {}): PaceContext => ({
   ...context,
 });
 const outage = (with_: Partial<Outage> = {}): Outage => ({ ...newOutage(0, LOST), ...with_ });
-const memory = (with_: Partial<Memory> = {}): Memory => ({ ...newMemory(balanced, 0), ...with_ });
+const memory = (with_: Partial<LinkMemory> = {}): LinkMemory => ({ ...newMemory(balanced, 0), ...with_ });
 
 describe('the wait before a dial', () => {
   test.each<[string, Partial<Outage>, random: number, ms: number]>([
@@ -45,7 +45,7 @@ describe('the wait before a dial', () => {
     ['so does the last one of the fast lane', { attempts: 7, last: failed('timeout') }, 0.99, 0],
     [
       'a crowd that hung in a queue is spread by base',
-      { attempts: 3, laneFrom: 3, fastFailures: 1, last: failed('timeout') },
+      { attempts: 3, fastLaneStart: 3, fastFailures: 1, last: failed('timeout') },
       0.5,
       250,
     ],
@@ -120,7 +120,7 @@ describe('the budget of dials', () => {
 });
 
 describe('the deadline of a handshake', () => {
-  test.each<[string, Partial<Outage>, Partial<Memory>, ms: number]>([
+  test.each<[string, Partial<Outage>, Partial<LinkMemory>, ms: number]>([
     ['nothing known: five times the floor', {}, {}, 2_500],
     ['learned: 2·srtt + 4·rttvar', {}, { connect: { smoothed: 300, variance: 50 } }, 800],
     ['never under the floor', {}, { connect: { smoothed: 40, variance: 1 } }, 500],
@@ -213,7 +213,7 @@ describe('what is learned', () => {
       since: 7,
       cause: LOST,
       attempts: 0,
-      laneFrom: 0,
+      fastLaneStart: 0,
       fastFailures: 0,
       timeouts: 0,
       last: undefined,
@@ -229,7 +229,7 @@ describe('what is learned', () => {
   test('a handshake that hung was a wait already: the lane begins anew', () => {
     const tried = outage({ attempts: 7 });
     const hung = countFailure(tried, failed('timeout'));
-    expect([hung.laneFrom, countFailure(hung, failed('refused')).laneFrom]).toEqual([7, 7]);
+    expect([hung.fastLaneStart, countFailure(hung, failed('refused')).fastLaneStart]).toEqual([7, 7]);
     const wait = (of: Outage) => nextWait(balanced, { ...of, attempts: 9 }, memory(), at(0, { random: 0.5 }));
     expect([wait(hung), wait(countFailure(tried, failed('refused')))]).toEqual([0, 500]);
   });

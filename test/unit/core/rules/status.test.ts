@@ -7,8 +7,8 @@ import { sameStatus, statusOf } from '../../../../src/core/rules/status.ts';
 import type { Status } from '../../../../src/core/api/events.ts';
 
 const ORIGIN = 1_000_000;
-const lost: Failure = { kind: 'lost', code: 1006, reason: '' };
-const refused: Failure = { kind: 'refused', code: 1006, reason: '' };
+const lost: Failure = { kind: 'lost', code: 1006, reason: '', wasClean: false };
+const refused: Failure = { kind: 'refused', code: 1006, reason: '', wasClean: false };
 const outage: Outage = { ...newOutage(500, lost), attempts: 3 };
 const dialling: Dial = { at: 'dialling' };
 const pacing: Dial = { at: 'pacing', dueAt: 900, decidedAt: 700 };
