@@ -1,12 +1,13 @@
 export { FailoverError, isFailoverError, type ErrorKind } from '../core/api/errors.ts';
 export { DDPClient } from './client.ts';
-export type { Collection, Document, Filter, Observer } from './collections.ts';
+export type { Collection } from './collection.ts';
+export type { Document, Filter, Observer } from './document.ts';
 export { DDPError } from './errors.ts';
 export type { DDPEvents, DDPStats, DDPWarningKind } from './events.ts';
 export { EJSON, ObjectID, type Ejson } from './ejson.ts';
 export type { DocumentId } from './messages.ts';
-export type { ApplyOptions } from './methods.ts';
+export type { ApplyOptions } from './call.ts';
 export type { DDPOptions } from './options.ts';
-export type { UserSelector } from './password.ts';
-export type { DdpLink } from './session.ts';
+export type { UserSelector } from './login.ts';
+export type { DdpLink } from './wire.ts';
 export type { Subscription } from './subscriptions.ts';

@@ -1,110 +1,110 @@
 import type { Env } from '../core/env/env.ts';
 
 /**
- * When may the data of a new connection be seen? It is held back until the server has answered everything that had been
- * answered on the connection before (Meteor calls this quiescence):
+ * When the data of a new connection becomes visible. It is withheld until the server has answered everything that had been
+ * answered on the connection before. Meteor calls this quiescence:
  *
  *     begin ──▶ held ──(all awaited settled)──▶ shown ──(all pending settled, or time is up)──▶ swept
  *                 └───────(time is up)────────▶ shown, late ──(all awaited settled)───────────▶ swept
  *
- * `awaited`: the session itself, a login being resumed, and subscriptions that were ready before. They hold back the data.
- * `pending`: subscriptions that never were. They hold back nothing, but while one of them may still deliver, nothing that
- * the new connection did not mention is removed. Mostly there are none, and showing and sweeping are one step.
+ * `awaited`: the session itself, a login being resumed, and subscriptions that were ready before. They withhold the data.
+ * `pending`: subscriptions that were never ready. They withhold nothing. But while one of them may still deliver, no document is
+ * removed because the new connection did not mention it. Mostly there are none, and showing and sweeping are one step.
  *
- * When time is up the data is shown as it is, but nothing is removed before every awaited subscription has settled: a document of
- * a subscription that is merely slow never vanishes. A subscription that was never ready has no such claim.
+ * When time is up the data is shown as it is. But nothing is removed before every awaited subscription has settled: a
+ * document of a slow subscription must not vanish. A subscription that was never ready has no such claim.
  */
 export interface Quiescence {
-  /** Resolves when the hold has ended, by whatever. */
+  /** Resolves when the hold has ended, for whatever reason. */
   readonly settled: Promise<void>;
   begin(awaited: Iterable<string>, pending: Iterable<string>): void;
-  /** The data is held back until this is answered, too; what it did not confirm is removed so many ms after all is settled. */
-  await(id: string, graceMs: number): void;
+  /** Awaits this id too, and sweeps only `graceMs` milliseconds after all have settled. */
+  awaitAlso(id: string, graceMs: number): void;
   /** The server has answered this id, or nobody waits for the answer any more. */
   settle(id: string): void;
-  /** Runs `fn` once the data sent up to now is visible: now, or when the hold ends. Dropped if the connection ends before. */
-  after(fn: () => void): void;
-  /** The connection is gone: what was held back, and what waited for it, is void. */
+  /** Runs `fn` once the data received up to now is visible: now, or when the hold ends. Dropped if the connection ends before. */
+  whenVisible(fn: () => void): void;
+  /** The connection is gone. What was withheld, and what waited for it, is dropped. */
   cancel(): void;
 }
 
 /**
- * @param show makes what was held back visible; with `sweep` it removes what was not confirmed
- * @param warn is told how many subscriptions are still awaited when time is up
+ * @param reveal makes what was withheld visible; with `sweep` it removes what was not confirmed
+ * @param onTimeout called with the number of ids still awaited, if any, when time is up
  */
 export function createQuiescence(
   env: Env,
   timeoutMs: number,
-  show: (sweep: boolean) => void,
-  warn: (awaited: number) => void,
+  reveal: (sweep: boolean) => void,
+  onTimeout: (awaited: number) => void,
 ): Quiescence {
   let awaited = new Set<string>();
   let pending = new Set<string>();
-  let waiting: (() => void)[] = [];
-  let held = false;
-  let late = false;
-  let grace = 0;
+  let callbacks: (() => void)[] = [];
+  let isHeld = false;
+  let isLate = false;
+  let graceMs = 0;
   let timer: unknown;
-  let wake: () => void = () => {};
+  let resolveSettled: () => void = () => {};
   let settled: Promise<void> = Promise.resolve();
 
-  const check = (): void => {
-    let sweep = !awaited.size && (late || !pending.size);
+  const advance = (): void => {
+    let sweep = !awaited.size && (isLate || !pending.size);
     if (sweep) {
       env.clearTimeout(timer);
-      if (grace) {
-        timer = env.setTimeout(check, grace);
-        grace = 0;
+      if (graceMs) {
+        timer = env.setTimeout(advance, graceMs);
+        graceMs = 0;
         sweep = false;
       }
     }
-    const shown = held && (late || !awaited.size);
-    if (!shown && !sweep) return;
-    const after = shown ? waiting.splice(0) : [];
-    held &&= !shown;
-    show(sweep);
-    for (const fn of after) fn();
-    if (!held) wake();
+    const endsHold = isHeld && (isLate || !awaited.size);
+    if (!endsHold && !sweep) return;
+    const due = endsHold ? callbacks.splice(0) : [];
+    if (endsHold) isHeld = false;
+    reveal(sweep);
+    for (const fn of due) fn();
+    if (!isHeld) resolveSettled();
   };
 
   const cancel = (): void => {
     env.clearTimeout(timer);
     awaited.clear();
     pending.clear();
-    waiting = [];
-    held = false;
-    wake();
+    callbacks = [];
+    isHeld = false;
+    resolveSettled();
   };
 
   return {
     get settled() {
       return settled;
     },
-    begin(ids, others) {
+    begin(awaitedIds, pendingIds) {
       cancel();
-      awaited = new Set(ids);
-      pending = new Set(others);
-      held = true;
-      settled = new Promise((resolve) => (wake = resolve));
-      late = false;
-      grace = 0;
+      awaited = new Set(awaitedIds);
+      pending = new Set(pendingIds);
+      isHeld = true;
+      settled = new Promise((resolve) => (resolveSettled = resolve));
+      isLate = false;
+      graceMs = 0;
       timer = env.setTimeout(() => {
-        late = true;
+        isLate = true;
         const { size } = awaited;
-        check();
-        // Last: a listener may end the client.
-        if (size) warn(size);
+        advance();
+        // Last, because a listener may close the client.
+        if (size) onTimeout(size);
       }, timeoutMs);
     },
-    await(id, graceMs) {
+    awaitAlso(id, ms) {
       awaited.add(id);
-      grace = graceMs;
+      graceMs = ms;
     },
     settle(id) {
-      if (awaited.delete(id) || pending.delete(id)) check();
+      if (awaited.delete(id) || pending.delete(id)) advance();
     },
-    after(fn) {
-      if (held) waiting.push(fn);
+    whenVisible(fn) {
+      if (isHeld) callbacks.push(fn);
       else fn();
     },
     cancel,

@@ -1,7 +1,7 @@
 import { validate, isFunction, isString } from '../shared/validate.ts';
 import { FailoverError } from '../core/api/errors.ts';
 import type { DDPError } from './errors.ts';
-import { toJson } from './ejson.ts';
+import { toWire } from './ejson.ts';
 import { encode } from './messages.ts';
 import type { Wire } from './wire.ts';
 
@@ -9,159 +9,189 @@ import type { Wire } from './wire.ts';
 export interface Subscription {
   readonly name: string;
   /**
-   * Fulfilled when the server has sent everything there was, once and for good; it does not go back during a failover.
-   * Rejects with a DDPError if the server refuses, with a FailoverError `aborted` or `closed` if it is stopped or the client
-   * is closed before. Need not be handled.
+   * Resolves once the server has sent all documents there were. It stays resolved during a failover.
+   * Rejects with a DDPError if the server refuses the subscription, and with a FailoverError of kind `aborted` after `stop()`, of
+   * kind `closed` if the client is closed, of kind `server` if the server ends it without an error. No handler is needed: an
+   * unhandled rejection is not reported.
    */
   readonly ready: Promise<void>;
-  /** False after `stop()`, and after the server has ended it. */
+  /** False after `stop()`, after the server has ended the subscription, and after the client is closed. */
   readonly active: boolean;
+  /** Ends this subscription. The server learns of it when no other one with the same name and parameters is active. */
   stop(): void;
 }
 
-/** One of those who asked for the same. */
-interface Holder {
+/** One `subscribe` call: several with the same name and parameters share an entry. */
+interface Handle {
   active: boolean;
   resolve(): void;
   reject(error: unknown): void;
 }
 
+/** One subscription as the server knows it. */
 interface Entry {
   readonly id: string;
-  /** Name and parameters as text: who asks for the same shares it. Undefined if parameters are functions. */
+  readonly name: string;
+  /** Name and parameters as text, by which entries are shared. Undefined if a parameter is a function. */
   readonly key: string | undefined;
   frame: string;
-  /** Makes the frame anew, for the next connection. */
-  readonly again: (() => string) | undefined;
-  /** Connection it was sent on; 0: on none. */
+  /** Makes the frame for the next connection, if a parameter is a function. */
+  readonly rebuildFrame: (() => string) | undefined;
+  /** Number of the connection it was sent on; 0: on none. */
   epoch: number;
-  /** Was ready, on whichever connection. */
-  ready: boolean;
-  readonly holders: Set<Holder>;
+  /** It was ready, on whichever connection. */
+  isReady: boolean;
+  readonly handles: Set<Handle>;
 }
 
 export interface Subscriptions {
-  add(name: string, params: readonly unknown[]): Subscription;
+  subscribe(name: string, params: readonly unknown[]): Subscription;
   /** Sends what the current connection has not seen, in order. */
   flush(): void;
-  /** The server has refused to hear it yet. */
-  unsent(id: unknown): void;
-  /** The ids of those that have been ready before (or have not), for a new connection; what the old one was still to be told is void. */
-  revive(): { awaited: string[]; pending: string[] };
-  /** The server has sent all there was; the promises are kept as soon as that is visible. */
-  ready(id: string, visible: (fn: () => void) => void): void;
-  /** The server has ended it. Returns the error if nobody can learn of it from `ready` any more. */
-  nosub(id: string, error: DDPError | undefined): DDPError | undefined;
+  /** The server has rejected the frame because it came too early. */
+  markUnsent(id: unknown): void;
+  /**
+   * Prepares for a new connection: `unsub` messages for the old one are dropped.
+   * @returns the ids of the subscriptions that have been ready before, and of those that have not
+   */
+  startReplay(): { ready: string[]; pending: string[] };
+  /** The server has sent all documents there were. `ready` resolves when they are visible. */
+  onReady(id: string, whenVisible: (fn: () => void) => void): void;
+  /** The server has ended the subscription. Returns the error if no promise is left to carry it. */
+  onNosub(id: string, error: DDPError | undefined): DDPError | undefined;
   /** Ends all of them. */
   close(error: FailoverError): void;
 }
 
-/** @param settled is told the id of each subscription that needs no further waiting for */
-export function createSubscriptions(wire: Wire, settled: (id: string) => void): Subscriptions {
+/** @param onAnswered called with the id of each subscription that the server has answered, or that has ended */
+export function createSubscriptions(wire: Wire, onAnswered: (id: string) => void): Subscriptions {
   const entries = new Map<string, Entry>();
-  const shared = new Map<string | undefined, Entry>();
-  /** Stopped while the wire was not usable: still to be told, if the connection turns out to live. */
-  let unsubs: string[] = [];
+  const entryByKey = new Map<string | undefined, Entry>();
+  /** Stopped while nothing could be sent. They are sent if the connection turns out to live. */
+  let pendingUnsubs: string[] = [];
 
-  const create = (name: string, params: readonly unknown[], key: string | undefined): Entry => {
+  const createEntry = (name: string, params: readonly unknown[], key: string | undefined): Entry => {
     const id = wire.nextId();
-    const make = () => {
-      const values = params.map((one) => (isFunction(one) ? (one as () => unknown)() : one));
-      return encode({ msg: 'sub', id, name, params: toJson(values, 'params') });
+    const buildFrame = () => {
+      const values = params.map((param) => (isFunction(param) ? (param as () => unknown)() : param));
+      return encode({ msg: 'sub', id, name, params: toWire(values, 'params') });
     };
-    const again = key === undefined ? make : undefined;
-    const entry = { id, key, frame: make(), again, epoch: 0, ready: false, holders: new Set<Holder>() };
+    const entry: Entry = {
+      id,
+      name,
+      key,
+      frame: buildFrame(),
+      rebuildFrame: key === undefined ? buildFrame : undefined,
+      epoch: 0,
+      isReady: false,
+      handles: new Set(),
+    };
     entries.set(id, entry);
-    if (key !== undefined) shared.set(key, entry);
+    if (key !== undefined) entryByKey.set(key, entry);
     return entry;
   };
 
   const send = (entry: Entry): void => {
-    const { again } = entry;
-    // Asked once for each connection, for the first one by `subscribe`. If it throws, the last one has to do.
-    if (again && entry.epoch) wire.guard(() => (entry.frame = again()));
-    // It may have stopped its own subscription.
+    const { rebuildFrame } = entry;
+    // Once per connection; `subscribe` has built the first frame. If it throws, the last frame is sent again.
+    if (rebuildFrame && entry.epoch) wire.isolate(() => (entry.frame = rebuildFrame()));
+    // A parameter's function may have stopped its own subscription.
     if (!entries.has(entry.id)) return;
     entry.epoch = wire.epoch;
     wire.send(entry.frame);
   };
 
-  const end = (entry: Entry, error: FailoverError): void => {
+  const endEntry = (entry: Entry, error: FailoverError): void => {
     entries.delete(entry.id);
-    shared.delete(entry.key);
-    for (const holder of entry.holders) release(entry, holder, error);
-    settled(entry.id);
+    entryByKey.delete(entry.key);
+    for (const handle of entry.handles) releaseHandle(entry, handle, error);
+    onAnswered(entry.id);
+  };
+
+  const stop = (entry: Entry, handle: Handle): void => {
+    if (!handle.active) return;
+    const error = new FailoverError(
+      'aborted',
+      `${entry.name}: the subscription was stopped before it was ready.`,
+    );
+    // Other handles keep the subscription.
+    if (entry.handles.size > 1) return releaseHandle(entry, handle, error);
+    endEntry(entry, error);
+    if (entry.epoch !== wire.epoch) return;
+    const frame = encode({ msg: 'unsub', id: entry.id });
+    if (wire.canSend) wire.send(frame);
+    else pendingUnsubs.push(frame);
   };
 
   return {
-    add(name, params) {
+    subscribe(name, params) {
       validate('name', name, isString);
-      const key = params.some(isFunction) ? undefined : JSON.stringify([name, toJson(params, 'params')]);
-      const entry = shared.get(key) ?? create(name, params, key);
-      const holder: Holder = { active: true, resolve() {}, reject() {} };
-      const ready = new Promise<void>((resolve, reject) => Object.assign(holder, { resolve, reject }));
-      ready.catch(() => {});
-      entry.holders.add(holder);
-      if (entry.ready) holder.resolve();
-      if (wire.closed) end(entry, wire.closed);
-      else if (!entry.epoch && wire.usable) send(entry);
+      const key = params.some(isFunction) ? undefined : JSON.stringify([name, toWire(params, 'params')]);
+      const entry = entryByKey.get(key) ?? createEntry(name, params, key);
+      const { handle, ready } = addHandle(entry);
+      if (wire.closeError) endEntry(entry, wire.closeError);
+      else if (!entry.epoch && wire.canSend) send(entry);
       return {
         name,
         ready,
         get active() {
-          return holder.active;
+          return handle.active;
         },
-        stop() {
-          if (!holder.active) return;
-          const error = new FailoverError('aborted', `${name}: stopped`);
-          // Others may still want it.
-          if (entry.holders.size > 1) return release(entry, holder, error);
-          end(entry, error);
-          if (entry.epoch !== wire.epoch) return;
-          const frame = encode({ msg: 'unsub', id: entry.id });
-          if (wire.usable) wire.send(frame);
-          else unsubs.push(frame);
-        },
+        stop: () => stop(entry, handle),
       };
     },
     flush() {
-      if (!wire.usable) return;
-      for (const frame of unsubs.splice(0)) wire.send(frame);
+      if (!wire.canSend) return;
+      for (const frame of pendingUnsubs.splice(0)) wire.send(frame);
       for (const entry of entries.values()) if (entry.epoch !== wire.epoch) send(entry);
     },
-    unsent(id) {
+    markUnsent(id) {
       const entry = entries.get(id as string);
       if (entry?.epoch === wire.epoch) entry.epoch = 0;
     },
-    revive() {
-      unsubs = [];
-      const ids = (ready: boolean) =>
-        [...entries].flatMap(([id, entry]) => (entry.ready === ready ? [id] : []));
-      return { awaited: ids(true), pending: ids(false) };
+    startReplay() {
+      pendingUnsubs = [];
+      const ids = (isReady: boolean) =>
+        [...entries.values()].filter((entry) => entry.isReady === isReady).map(({ id }) => id);
+      return { ready: ids(true), pending: ids(false) };
     },
-    ready(id, visible) {
+    onReady(id, whenVisible) {
       const entry = entries.get(id);
       if (!entry) return;
-      visible(() => {
-        entry.ready = true;
-        for (const holder of entry.holders) holder.resolve();
+      whenVisible(() => {
+        entry.isReady = true;
+        for (const handle of entry.handles) handle.resolve();
       });
-      settled(id);
+      onAnswered(id);
     },
-    nosub(id, error) {
+    onNosub(id, error) {
       const entry = entries.get(id);
       if (!entry) return;
-      end(entry, error ?? new FailoverError('server', 'ended by server'));
-      return entry.ready ? error : undefined;
+      endEntry(
+        entry,
+        error ??
+          new FailoverError('server', `${entry.name}: the server ended the subscription without an error.`),
+      );
+      return entry.isReady ? error : undefined;
     },
     close(error) {
-      for (const entry of entries.values()) end(entry, error);
+      for (const entry of entries.values()) endEntry(entry, error);
     },
   };
 }
 
-function release(entry: Entry, holder: Holder, error: FailoverError): void {
-  entry.holders.delete(holder);
-  holder.active = false;
-  holder.reject(error);
+function addHandle(entry: Entry): { handle: Handle; ready: Promise<void> } {
+  const handle: Handle = { active: true, resolve() {}, reject() {} };
+  const ready = new Promise<void>((resolve, reject) => Object.assign(handle, { resolve, reject }));
+  // The app need not handle a rejection.
+  ready.catch(() => {});
+  entry.handles.add(handle);
+  if (entry.isReady) handle.resolve();
+  return { handle, ready };
+}
+
+function releaseHandle(entry: Entry, handle: Handle, error: FailoverError): void {
+  entry.handles.delete(handle);
+  handle.active = false;
+  handle.reject(error);
 }

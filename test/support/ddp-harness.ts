@@ -3,7 +3,7 @@ import type { FailoverEvents, Stats, Status } from '../../src/core/api/events.ts
 import type { FailoverOptions } from '../../src/core/api/options.ts';
 import { DDPClient, type DDPOptions, type DdpLink } from '../../src/ddp/index.ts';
 
-/** Each test of the file runs in virtual time, and leaves no timer. */
+/** Runs each test of the file in virtual time. A test must leave no timer. */
 export function virtualTime(): void {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => {
@@ -14,26 +14,26 @@ export function virtualTime(): void {
 
 type Fn = (...args: never[]) => void;
 
-/** A connection that another has taken over from, and that still works. */
+/** A connection that still works after another has taken over. */
 export interface Old {
   says(...messages: object[]): void;
-  /** Resolves when the client needs it no more. */
+  /** Resolves when the client no longer needs it. */
   readonly done: Promise<unknown>;
   /** It is gone. */
   ends(): void;
 }
 
 /**
- * The link under a client, driven by hand. It keeps FailoverWebSocket's order of events, and refuses what DDP must never do:
- * send when the frame would wait in the link's queue, where the replay cannot see it.
+ * The link under a client, driven by hand. It keeps FailoverWebSocket's order of events. It throws if DDP sends while the frame
+ * would wait in the link's queue, where the replay cannot see it.
  */
 export class FakeLink extends EventTarget implements DdpLink {
   status: Status = { name: 'connecting', first: true, attempt: 1, since: 0 };
   readonly options: FailoverOptions;
-  /** Frames of the current connection since they were last looked at. */
+  /** Frames of the current connection that the test has not read yet. */
   frames: Record<string, unknown>[] = [];
   readonly log: string[] = [];
-  /** What the client let out of a listener: no event target passes that on. */
+  /** Errors that the client's listeners threw: an event target swallows them. */
   readonly thrown: unknown[] = [];
   #usable = false;
   readonly #listeners = new Map<string, Set<Fn>>();
@@ -105,7 +105,7 @@ export class FakeLink extends EventTarget implements DdpLink {
     this.setStatus({ name: 'online', since: 0, node: undefined, standby: undefined });
   }
 
-  /** `open`, and the server's word that the session stands. */
+  /** `open`, and the server's `connected`. */
   async connect(): Promise<void> {
     await this.open();
     this.receive(connected);
@@ -161,7 +161,7 @@ export class FakeLink extends EventTarget implements DdpLink {
     this.emit('status', status);
   }
 
-  /** What was sent since the last look, one short line each. */
+  /** Reads the frames sent since the last read, one short line each. */
   sent(): string[] {
     return this.frames.splice(0).map((frame) => {
       const { msg, name, method, params, version, id } = frame;
@@ -179,7 +179,7 @@ export class FakeLink extends EventTarget implements DdpLink {
     });
   }
 
-  /** The id the client gave to the last frame of this kind that was not looked at yet. */
+  /** Id of the last unread frame with this subscription or method name. */
   id(of: string): string {
     const frame = this.frames.findLast(({ name, method }) => name === of || method === of);
     expect(frame, `a frame for ${of}`).toBeDefined();
@@ -192,7 +192,7 @@ export interface World {
   readonly link: FakeLink;
   /** `kind` of every `error` and `warning` event. */
   readonly events: string[];
-  /** What app code threw. */
+  /** Errors that app code threw. */
   readonly reported: unknown[];
 }
 
@@ -209,7 +209,7 @@ export function world(options: DDPOptions = {}): World {
   return { ddp, link: ddp.link, events, reported };
 }
 
-/** How a promise stands now: 'pending', its value, or `kind` (else the message) of its error. */
+/** State of a promise: 'pending', its value, or `kind` (else the message) of its error. */
 export async function state(promise: Promise<unknown>): Promise<unknown> {
   const pending = Symbol();
   // Whatever has settled wins: its reactions are queued before this one's.
@@ -220,7 +220,7 @@ export async function state(promise: Promise<unknown>): Promise<unknown> {
   );
 }
 
-/** Writes down what happens to a collection, as `+id`, `~id`, `-id`. */
+/** Logs the changes of a collection as `+id`, `~id`, `-id`. */
 export function watch(ddp: DDPClient<FakeLink>, collection = 'c'): string[] {
   const log: string[] = [];
   ddp.collection(collection).observe({
@@ -231,10 +231,10 @@ export function watch(ddp: DDPClient<FakeLink>, collection = 'c'): string[] {
   return log;
 }
 
-/** Everything noted since the last look. */
+/** Reads and empties such a log. */
 export const look = (log: string[]): string => log.splice(0).join(' ');
 
-/** Logs in, on a connection there is. */
+/** Logs in on the current connection. */
 export async function logIn({ ddp, link }: World, token = 't'): Promise<void> {
   const login = ddp.login({ user: 'u' });
   const id = link.id('login');
@@ -243,7 +243,7 @@ export async function logIn({ ddp, link }: World, token = 't'): Promise<void> {
 }
 
 export const connected = { msg: 'connected', session: 's' };
-/** What a server says of a frame that it would not hear before `connected`. */
+/** The answer of a server that rejects frames before its `connected`. */
 export const tooEarly = (id: unknown, msg: unknown = 'sub') => ({
   msg: 'error',
   reason: 'Must connect first',

@@ -77,7 +77,10 @@ describe('a client is refused', () => {
     ['options: expected an object, got null', null],
     ['options: expected an object, got "fast"', 'fast'],
     ['options.tokenKey: expected a string, got 5', { tokenKey: 5 }],
-    ['options.tokenStorage: expected a Storage, got null', { tokenStorage: null }],
+    [
+      'options.tokenStorage: expected a Storage with getItem, setItem and removeItem, got null',
+      { tokenStorage: null },
+    ],
     ['options.tokenStorage: expected a Storage', { tokenStorage: { getItem() {}, setItem() {} } }],
     [
       'quiescenceTimeoutMs: expected a number from 1 to 2147483647, got Infinity',
@@ -107,10 +110,16 @@ describe('what EJSON has no form for is refused, with its place', () => {
   it.each<[place: string, param: unknown]>([
     ['params[0]: expected a value of EJSON', () => 1],
     ['params[0].list[1].then', { list: [1, { then() {} }] }],
-    ['params[0]: expected a value of EJSON, at most 200 levels deep, got Symbol(s)', Symbol('s')],
-    ['params[0].n: expected a value of EJSON, at most 200 levels deep, got 5', { n: 5n }],
     [
-      'params[0].tags: expected a value of EJSON, at most 200 levels deep, got [object Set]',
+      'params[0]: expected a value of EJSON (JSON, dates, binary data, registered types), at most 200 levels deep, got Symbol(s)',
+      Symbol('s'),
+    ],
+    [
+      'params[0].n: expected a value of EJSON (JSON, dates, binary data, registered types), at most 200 levels deep, got 5',
+      { n: 5n },
+    ],
+    [
+      'params[0].tags: expected a value of EJSON (JSON, dates, binary data, registered types), at most 200 levels deep, got [object Set]',
       { tags: new Set(['a']) },
     ],
     ['got [object Map]', new Map([['a', 1]])],

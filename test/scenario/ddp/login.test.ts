@@ -133,7 +133,7 @@ describe('a token that outlives the page', () => {
 
   it('what is no storage is a RangeError', () => {
     expect(() => world({ tokenStorage: 'local' as never })).toThrow(
-      /tokenStorage: expected a Storage, got "local"/,
+      /tokenStorage: expected a Storage with getItem, setItem and removeItem, got "local"/,
     );
   });
 });

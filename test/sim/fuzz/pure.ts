@@ -9,7 +9,7 @@ import { newMemory, newOutage, nextWait } from '../../../src/core/rules/pacing.t
 import { POLICIES } from '../../../src/core/api/reconnect-policy.ts';
 import { classifyStatus, retryAfter } from '../../../src/core/link/probe.ts';
 import { redactUrl } from '../../../src/core/link/endpoints.ts';
-import { EJSON, ObjectID, revive, same, toJson } from '../../../src/ddp/ejson.ts';
+import { EJSON, ObjectID, fromWire, equals, toWire } from '../../../src/ddp/ejson.ts';
 import { parseFrame, sockjsUrl } from '../../../src/sockjs/framing.ts';
 import { anything, hostile, wounded } from './inputs.ts';
 import { target, type Target } from './targets.ts';
@@ -55,7 +55,7 @@ const { ejson } = fc.letrec<{ ejson: unknown; leaf: unknown }>((tie) => ({
   ),
 }));
 
-const wire = (value: unknown): unknown => JSON.parse(JSON.stringify(toJson(value, 'value')));
+const wire = (value: unknown): unknown => JSON.parse(JSON.stringify(toWire(value, 'value')));
 const reversed = (value: unknown): unknown => {
   if (Array.isArray(value)) return value.map(reversed);
   if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype)
@@ -91,25 +91,25 @@ const finite = (value: number, min: number, max: number): boolean => value >= mi
 export const pureTargets: readonly Target[] = [
   target('EJSON values, there and back', 10, ejson, (value) => {
     const text = JSON.stringify(wire(value));
-    const back = revive(JSON.parse(text), true);
-    must(same(back, value) && same(value, back), `not the same: ${text}`);
+    const back = fromWire(JSON.parse(text), true);
+    must(equals(back, value) && equals(value, back), `not the same: ${text}`);
     must(isDeepStrictEqual(back, value), `not equal: ${text}`);
     safe(back, true);
     must(JSON.stringify(wire(value)) === text, 'the value was changed');
-    must(same(reversed(value), value), 'the order of keys matters');
-    must(same(EJSON.clone(1), 1) && !polluted(), 'pollution');
+    must(equals(reversed(value), value), 'the order of keys matters');
+    must(equals(EJSON.clone(1), 1) && !polluted(), 'pollution');
   }),
   target('EJSON values, two of them', 10, fc.tuple(ejson, ejson), ([a, b]) => {
     const equal = isDeepStrictEqual(wire(a), wire(b));
-    must(same(a, b) === equal, `same says ${same(a, b)}`);
-    must(same(a, b) === same(b, a), 'not symmetric');
+    must(equals(a, b) === equal, `equals says ${equals(a, b)}`);
+    must(equals(a, b) === equals(b, a), 'not symmetric');
   }),
   target('EJSON from a hostile text', 10, hostile, (value) => {
     const text = JSON.stringify(value) ?? 'null';
     for (const freeze of [false, true]) {
       let back: unknown;
       try {
-        back = revive(JSON.parse(text), freeze);
+        back = fromWire(JSON.parse(text), freeze);
       } catch (error) {
         must(error instanceof Error, 'threw what is no Error');
         continue;

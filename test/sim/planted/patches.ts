@@ -4,7 +4,7 @@ import type { Patch } from '../bundle.ts';
 export const PLANTED: Readonly<Record<string, readonly Patch[]>> = {
   'a call with retry: false is sent again': [
     {
-      file: 'ddp/methods.ts',
+      file: 'ddp/call-queue.ts',
       find: '(!call.retry && call.epoch > 0) ||',
       replace: '',
     },
@@ -45,9 +45,9 @@ export const PLANTED: Readonly<Record<string, readonly Patch[]>> = {
   ],
   'a document that did not change raises an event after a failover': [
     {
-      file: 'ddp/collections.ts',
-      find: '    if (equal) return;\n',
-      replace: '    if (equal && old === next) return;\n',
+      file: 'ddp/collection.ts',
+      find: '    if (isEqual) return;\n',
+      replace: '    if (isEqual && previous === next) return;\n',
     },
   ],
   'a lone user waits as long as a crowd': [

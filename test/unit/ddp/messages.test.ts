@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { EJSON } from '../../../src/ddp/index.ts';
-import { revive, toJson, same } from '../../../src/ddp/ejson.ts';
+import { fromWire, toWire, equals } from '../../../src/ddp/ejson.ts';
 import { encode, isPong, parseMessage, PING } from '../../../src/ddp/messages.ts';
 
 describe('frames from the server', () => {
@@ -150,9 +150,17 @@ describe('frames from the server', () => {
       },
       { kind: 'server', code: 'no-way', reason: 'Because', details: { a: 1 }, message: 'Because [no-way]' },
     ],
-    ['a number', { error: 404 }, { code: 404, reason: undefined, message: 'server error [404]' }],
+    [
+      'a number',
+      { error: 404 },
+      { code: 404, reason: undefined, message: 'The server answered with an error and gave no reason [404]' },
+    ],
     ['reason only', { reason: 'r' }, { code: 'unknown', message: 'r [unknown]' }],
-    ['no object', 'boo', { code: 'boo', message: 'server error [boo]' }],
+    [
+      'no object',
+      'boo',
+      { code: 'boo', message: 'The server answered with an error and gave no reason [boo]' },
+    ],
     ['null', null, { code: 'unknown' }],
     ['nonsense', { error: {}, reason: [], message: 5 }, { code: 'unknown', reason: undefined }],
   ])('an error of the server: %s', (_name, error, expected) => {
@@ -209,34 +217,34 @@ describe('EJSON', () => {
     ['that key beside a wrapper', [{ callee: 1 }, new Date(1)], [{ callee: 1 }, { $date: 1 }]],
     ['plain', { a: [1, 'b', null, true, {}] }, { a: [1, 'b', null, true, {}] }],
   ])('%s', (_name, value, json) => {
-    expect(toJson(value, 'it')).toEqual(json);
+    expect(toWire(value, 'it')).toEqual(json);
     const text = JSON.stringify(json);
-    expect(revive(JSON.parse(text))).toEqual(value);
+    expect(fromWire(JSON.parse(text))).toEqual(value);
   });
 
   it('keeps the order of keys, both ways', () => {
     const keys = (value: unknown) => Object.keys(value as object).join('');
     const text = '{"z":{"$date":1},"a":{"$escape":{"y":1,"$date":2,"b":{"$InfNaN":0}}},"m":null}';
-    const value = revive(JSON.parse(text)) as { a: object };
+    const value = fromWire(JSON.parse(text)) as { a: object };
     expect([keys(value), keys(value.a)]).toEqual(['zam', 'y$dateb']);
-    const json = toJson({ z: 1, a: { $binary: { y: 1, b: 2 } }, m: new Date(1) }, 'it');
+    const json = toWire({ z: 1, a: { $binary: { y: 1, b: 2 } }, m: new Date(1) }, 'it');
     expect(JSON.stringify(json)).toBe('{"z":1,"a":{"$escape":{"$binary":{"y":1,"b":2}}},"m":{"$date":1}}');
   });
 
   it('leaves what it is given alone, and follows no circle', () => {
     const params = Object.freeze([Object.freeze({ at: new Date(1), n: NaN })]);
-    expect(toJson(params, 'it')).toEqual([{ at: { $date: 1 }, n: { $InfNaN: 0 } }]);
+    expect(toWire(params, 'it')).toEqual([{ at: { $date: 1 }, n: { $InfNaN: 0 } }]);
     const circle: unknown[] = [];
     circle.push(circle);
-    expect(() => toJson(circle, 'it')).toThrow(RangeError);
+    expect(() => toWire(circle, 'it')).toThrow(RangeError);
   });
 
   it('carries what MongoDB may nest, and no more than twice that', () => {
     const nested = (levels: number): unknown => JSON.parse(`${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`);
-    expect(() => revive(nested(200))).not.toThrow();
-    expect(() => revive(nested(202))).toThrow(RangeError);
-    expect(() => toJson(nested(200), 'it')).not.toThrow();
-    expect(() => toJson(nested(202), 'it')).toThrow(RangeError);
+    expect(() => fromWire(nested(200))).not.toThrow();
+    expect(() => fromWire(nested(202))).toThrow(RangeError);
+    expect(() => toWire(nested(200), 'it')).not.toThrow();
+    expect(() => toWire(nested(202), 'it')).toThrow(RangeError);
   });
 
   it.each([
@@ -249,7 +257,7 @@ describe('EJSON', () => {
       '{"constructor":"Lancia","prototype":"037"}',
     ],
   ])('drops only keys that reach a prototype: %s', (_name, text, left) => {
-    const value = revive(JSON.parse(text)) as object;
+    const value = fromWire(JSON.parse(text)) as object;
     expect(JSON.stringify(value)).toBe(left);
     // The way of careless code: assignment of key after key.
     const copy: Record<string, unknown> = {};
@@ -261,18 +269,18 @@ describe('EJSON', () => {
   it('cleans the inside of a wrapper too', () => {
     let got: unknown;
     EJSON.addType('raw', (value) => (got = value));
-    revive(JSON.parse('{"$type":"raw","$value":{"__proto__":{"polluted":1},"d":{"$date":1}}}'));
+    fromWire(JSON.parse('{"$type":"raw","$value":{"__proto__":{"polluted":1},"d":{"$date":1}}}'));
     // The content of a type of one's own is raw JSON, as in Meteor.
     expect(JSON.stringify(got)).toBe('{"d":{"$date":1}}');
   });
 
   it('freezes on demand, all the way down', () => {
-    const value = revive(JSON.parse('{"a":[{"b":{}}],"d":{"$date":1}}'), true) as {
+    const value = fromWire(JSON.parse('{"a":[{"b":{}}],"d":{"$date":1}}'), true) as {
       a: { b: object }[];
       d: Date;
     };
     expect([value, value.a, value.a[0], value.a[0]!.b].every(Object.isFrozen)).toBe(true);
-    expect(Object.isFrozen(revive(JSON.parse('{"a":[]}')))).toBe(false);
+    expect(Object.isFrozen(fromWire(JSON.parse('{"a":[]}')))).toBe(false);
   });
 });
 
@@ -292,7 +300,7 @@ describe('whether two values are the same', () => {
     ['null and undefined', null, undefined, false],
     ['a key that is missing and one that is undefined', { a: undefined }, { b: undefined }, false],
   ])('%s', (_, a, b, expected) => {
-    expect(same(a, b)).toBe(expected);
-    expect(same({ deep: [a] }, { deep: [b] })).toBe(expected);
+    expect(equals(a, b)).toBe(expected);
+    expect(equals({ deep: [a] }, { deep: [b] })).toBe(expected);
   });
 });
