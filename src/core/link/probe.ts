@@ -5,7 +5,10 @@ import { redactUrl, type Endpoints } from './endpoints.ts';
 import type { Recorder } from './recorder.ts';
 import type { ProbeReport, ProbeVerdict } from '../api/report.ts';
 
-/** What the status of an HTTP answer says about the way to the app (FACTS: nginx, HAProxy, kamal-proxy, CDNs). */
+/**
+ * Reads from an HTTP status how far a request came on the way to the app, as nginx 1.22, HAProxy 2.6, kamal-proxy 0.9 and
+ * the large CDNs answer when the app or their origin is gone.
+ */
 export function classifyStatus(status: number, hasRetryAfter: boolean): ProbeVerdict {
   const is = (digits: RegExp) => digits.test(String(status));
   if (status === 429 || (status === 503 && hasRetryAfter)) return 'overloaded';
