@@ -154,20 +154,21 @@ export interface FailoverOptions {
    */
   readonly probe?: ProbeOptions | false;
   /**
-   * Bounds of the queue in which frames wait for a connection. @default { maxBytes: 1_048_576, maxMessages: 1_000, overflow: 'throw' }
+   * Bounds of the queue in which frames wait for a connection. Fields that are left out get their own defaults.
+   * @default { maxBytes: 1_048_576, maxMessages: 1_000, overflow: 'throw' }
    * @example new FailoverWebSocket(url, undefined, { queue: { maxMessages: 50, overflow: 'drop-oldest' } });
    */
   readonly queue?: Partial<QueueOptions>;
   /**
    * Runs on every new connection before anything else is sent on it, for frames that authenticate. It has
-   * `policy.deadlineCapMs`. `receive()` resolves with the data of the next frame, which the app then does not see; it
-   * rejects with a FailoverError `closed` when the connection ends. A rejection of the handshake fails the dial; a
-   * FailoverError of kind `unauthorized` also asks the providers for fresh credentials. @default none
+   * `policy.deadlineCapMs`. `receive()` resolves with the data of the next frame, which the app then does not see. It
+   * rejects with a FailoverError `closed` when the connection or the handshake ends. A rejection of the handshake fails
+   * the dial; a FailoverError of kind `unauthorized` also asks the providers for fresh credentials. @default none
    * @example
-   * async function handshake(send, receive) {
+   * const handshake: FailoverOptions['handshake'] = async (send, receive) => {
    *   send(JSON.stringify({ auth: token() }));
    *   if ((await receive()) !== 'welcome') throw new FailoverError('unauthorized', 'The token has expired.');
-   * }
+   * };
    */
   readonly handshake?: (send: (frame: Frame) => void, receive: () => Promise<unknown>) => Promise<void>;
   /**
@@ -214,7 +215,10 @@ export interface FailoverOptions {
   readonly env?: Partial<Env>;
 }
 
-/** Level of a `log` call: `debug` for status, attempt, probe; `warn` for down, suspect, warning; `error` for overflow, giveup. */
+/**
+ * Level of a `log` call. `debug`: status, attempt, probe. `info`: up, failover, drain. `warn`: down, suspect, warning.
+ * `error`: overflow, giveup.
+ */
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
 /** A protocol above the link. Its methods must neither throw nor reject. */
