@@ -82,7 +82,8 @@ export type Heartbeat =
 
 /**
  * An HTTP request that asks why dials fail. It runs beside the dial that follows the second failure of an outage, every
- * fourth after that, or one that hung; no dial waits for it, and it spends from `policy.dialsPerMinute`. Its answer changes the pace of the dials and the advice in the report; it never ends the link.
+ * fourth after that, or one that hung; no dial waits for it, and it spends from `policy.dialsPerMinute`. Its answer changes
+ * the pace of the dials and the advice in the report; it never ends the link.
  *
  * @example
  * const probe: ProbeOptions = { url: 'https://api.example.org/up', crossOrigin: true, timeoutMs: 2_000 };
