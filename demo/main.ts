@@ -1,4 +1,4 @@
-/** `npm run demo`: starts the cluster and says where it is. */
+/** `npm run demo`: reads the command line, starts the cluster and prints its addresses. */
 import { parseArgs } from 'node:util';
 import { ClusterError, startCluster, type Cluster, type ClusterOptions } from './cluster.ts';
 
@@ -6,31 +6,32 @@ const usage = 'usage: npm run demo -- [--port N] [--rtt MS] [--health gateway|ap
 
 const help = `${usage}
 
-Two app nodes behind a balancer, a todo app and a control room to break them, all on this machine.
+Starts two app nodes behind a balancer, a todo app, and a control room to break the nodes. All of it runs on this machine.
 
-  --port N              of the todo app; the control room takes the next one (4400)
-  --rtt MS              round trip added between clients and nodes, 0 to 2000 (0)
-  --health gateway|app  what the balancer's health check asks; "gateway" leaves a dead app in (gateway)
-  --smoke               one failover in headless Chromium, printed as JSON
-  --help                this text
+  --port N              port of the todo app; the control room takes the next one (default 4400)
+  --rtt MS              round-trip time added between clients and nodes, 0 to 2000 ms (default 0)
+  --health gateway|app  what the balancer's health check asks (default gateway)
+                        "gateway" keeps a node in service while its app is dead, "app" takes it out
+  --smoke               makes one failover in headless Chromium, prints it as JSON and exits
+  --help                prints this text
 
-REDIS_URL=redis://… keeps the todos in Redis.`;
+Set REDIS_URL=redis://HOST:PORT to keep the todos in Redis.`;
 
 class UsageError extends Error {}
 
-/** "--rtt -5" is meant as "--rtt=-5", about which there is a clearer thing to say than that it is ambiguous. */
-const joined = (args: string[]): string[] =>
+/** Reads "--rtt -5" as "--rtt=-5": parseArgs would call it ambiguous, and its range is the clearer complaint. */
+const joinNegativeValues = (args: string[]): string[] =>
   args.flatMap((arg, i) => {
-    const negative = (text = '') => /^-\d/.test(text);
-    if (negative(arg) && args[i - 1]?.startsWith('--')) return [];
-    return negative(args[i + 1]) && arg.startsWith('--') ? [`${arg}=${args[i + 1]}`] : [arg];
+    const isNegative = (text = '') => /^-\d/.test(text);
+    if (isNegative(arg) && args[i - 1]?.startsWith('--')) return [];
+    return isNegative(args[i + 1]) && arg.startsWith('--') ? [`${arg}=${args[i + 1]}`] : [arg];
   });
 
-function parse(args: string[]): { options: ClusterOptions; smoke: boolean; help: boolean } {
+function parseCommandLine(args: string[]): { options: ClusterOptions; smoke: boolean; help: boolean } {
   let values;
   try {
     ({ values } = parseArgs({
-      args: joined(args),
+      args: joinNegativeValues(args),
       options: {
         port: { type: 'string' },
         rtt: { type: 'string' },
@@ -50,15 +51,15 @@ function parse(args: string[]): { options: ClusterOptions; smoke: boolean; help:
     smoke,
     help,
     options: {
-      port: smoke ? 0 : number('--port', port, 4400, 1, 65_534, /^\d+$/),
-      rttMs: number('--rtt', rtt, 0, 0, 2000, /^\d+(\.\d+)?$/),
+      port: smoke ? 0 : readNumber('--port', port, 4400, 1, 65_534, /^\d+$/),
+      rttMs: readNumber('--rtt', rtt, 0, 0, 2000, /^\d+(\.\d+)?$/),
       health,
       ...(redisUrl && { redisUrl }),
     },
   };
 }
 
-function number(
+function readNumber(
   flag: string,
   text: string | undefined,
   fallback: number,
@@ -78,7 +79,7 @@ const interrupted = new Promise<void>((resolve) => {
 });
 
 async function main(): Promise<number> {
-  const { options, smoke, help: asked } = parse(process.argv.slice(2));
+  const { options, smoke, help: asked } = parseCommandLine(process.argv.slice(2));
   if (asked) {
     console.log(help);
     return 0;
@@ -92,9 +93,9 @@ async function main(): Promise<number> {
   try {
     if (smoke) return await runSmoke(cluster);
     const port = Number(new URL(cluster.url).port);
-    console.log(`todo app      http://localhost:${port}/`);
-    console.log(`control room  http://localhost:${port + 1}/`);
-    console.log('Ctrl-C stops everything.');
+    console.log(`Todo app      http://localhost:${port}/`);
+    console.log(`Control room  http://localhost:${port + 1}/`);
+    console.log('Open both, stop the node that serves the todo app, and watch. Ctrl-C ends the demo.');
     await interrupted;
     return 0;
   } finally {
@@ -114,8 +115,8 @@ try {
     console.error(`${error.message}; ${usage}`);
     process.exitCode = 2;
   } else if (error instanceof ClusterError) {
-    const hint = 'The todo app needs one port and the control room the next: choose others with --port N.';
-    console.error(error.kind === 'port' ? `${error.message}. ${hint}` : error.message);
+    const hint = 'The todo app needs one port and the control room the next. Choose another with --port N.';
+    console.error(error.kind === 'port' ? `${error.message} ${hint}` : error.message);
     process.exitCode = 1;
   } else {
     console.error(error);

@@ -1,14 +1,14 @@
-/** One failover in a real browser, from outside: what `npm run demo -- --smoke` does. */
+/** `npm run demo -- --smoke`: one failover in a real browser. */
 import puppeteer, { type Browser, type Page } from 'puppeteer-core';
 import type { FailoverReport } from '../src/core/api/report.ts';
 import { advice, ensure, find } from '../tools/setup.ts';
 import type { Cluster, NodeId } from './cluster.ts';
 
-/** All of it, from the browser's start to the verdict. A failover takes about a second; the rest is for slow machines. */
-const boundMs = 30_000;
+/** Limit for the whole run, in ms. A failover takes about a second; the rest is for slow machines. */
+const limitMs = 30_000;
 
 const chromiumFlags = [
-  '--no-sandbox', // there is none for root
+  '--no-sandbox', // Chromium has no sandbox for root
   '--disable-gpu',
   '--disable-quic',
   '--no-first-run',
@@ -17,8 +17,8 @@ const chromiumFlags = [
   '--disable-sync',
 ];
 
-const first = 'added before the fault';
-const second = 'added while down';
+const firstTodo = 'added before the fault';
+const secondTodo = 'added while down';
 
 /** What the todo app shows of itself (demo/app/app.js). */
 interface TodoWindow {
@@ -44,7 +44,7 @@ interface Result {
   downMs?: number;
   upAfterMs?: number;
   replayMs?: number;
-  /** From the fault to the surviving node serving, everything replayed. */
+  /** From the fault to everything replayed on the other node. */
   servedMs?: number;
   todos?: string[];
   reloaded?: boolean;
@@ -58,45 +58,48 @@ interface Result {
  * @returns the exit code: 0 if the page was served by the other node, without a reload, with both todos exactly once
  */
 export async function smoke(cluster: Cluster): Promise<number> {
-  const result = await attempt(cluster);
+  const result = await runWithLimit(cluster);
   console.log(JSON.stringify(result));
   return result.ok ? 0 : 1;
 }
 
-async function attempt(cluster: Cluster): Promise<Result> {
+async function runWithLimit(cluster: Cluster): Promise<Result> {
   const missing = await ensure(['chromium']);
   const executablePath = await find('chromium');
   if (executablePath === undefined) return { ok: false, error: advice(missing).join('; ') };
   let browser: Browser | undefined;
   let timer: NodeJS.Timeout | undefined;
-  const bound = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`not done within ${boundMs / 1000} s`)), boundMs);
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new Error(`The failover did not complete within ${limitMs / 1000} s.`)),
+      limitMs,
+    );
   });
   try {
     browser = await puppeteer.launch({
       executablePath,
       headless: true,
       args: chromiumFlags,
-      timeout: boundMs,
+      timeout: limitMs,
     });
     const page = await browser.newPage();
-    page.setDefaultTimeout(boundMs);
-    return await Promise.race([failover(cluster, page), bound]);
+    page.setDefaultTimeout(limitMs);
+    return await Promise.race([watchFailover(cluster, page), limit]);
   } catch (error) {
-    return { ok: false, error: [(error as Error).message, await shown(browser)].join('; ') };
+    return { ok: false, error: [(error as Error).message, await pageText(browser)].join(' ') };
   } finally {
     clearTimeout(timer);
     await browser?.close();
   }
 }
 
-async function failover(cluster: Cluster, page: Page): Promise<Result> {
+async function watchFailover(cluster: Cluster, page: Page): Promise<Result> {
   await page.goto(cluster.url);
-  await page.type('[data-testid=new-todo]', first);
+  await page.type('[data-testid=new-todo]', firstTodo);
   await page.keyboard.press('Enter');
-  await confirmed(page, [first]);
+  await untilConfirmed(page, [firstTodo]);
 
-  // The page itself adds it the moment it is down: an order from here could come after a fast failover.
+  // The page adds it itself as soon as it is down: a command from here could come after a fast failover.
   await page.evaluate((text) => {
     const { app } = window as never as TodoWindow;
     app.ddp.on('down', () => {
@@ -106,9 +109,9 @@ async function failover(cluster: Cluster, page: Page): Promise<Result> {
       input.value = text;
       input.form!.requestSubmit();
     });
-  }, second);
+  }, secondTodo);
   await page.waitForFunction(() => (window as never as TodoWindow).app.ddp.status.node !== undefined);
-  const before = await look(page);
+  const before = await readPage(page);
   const from = before.node as NodeId;
   const { at } = await cluster.apply(from, 'stop');
 
@@ -121,12 +124,12 @@ async function failover(cluster: Cluster, page: Page): Promise<Result> {
     from,
     before.reports.length,
   );
-  await confirmed(page, [first, second]);
+  await untilConfirmed(page, [firstTodo, secondTodo]);
 
-  const after = await look(page);
+  const after = await readPage(page);
   const report = after.reports[before.reports.length]!;
   const reloaded = after.loadedAt !== before.loadedAt;
-  const exact = JSON.stringify(after.todos) === JSON.stringify([first, second]);
+  const exact = JSON.stringify(after.todos) === JSON.stringify([firstTodo, secondTodo]);
   const up = report.startedAt + report.upAfterMs;
   const addedWhileDown = after.addedAt !== undefined && after.addedAt < up;
   return {
@@ -145,8 +148,8 @@ async function failover(cluster: Cluster, page: Page): Promise<Result> {
   };
 }
 
-/** Waits until each of these todos is shown and known to the server. */
-async function confirmed(page: Page, texts: readonly string[]): Promise<void> {
+/** Waits until the page shows each of these todos as saved. */
+async function untilConfirmed(page: Page, texts: readonly string[]): Promise<void> {
   await page.waitForFunction(
     (wanted) => {
       const items = [...document.querySelectorAll<HTMLElement>('[data-testid=todo]')];
@@ -159,18 +162,18 @@ async function confirmed(page: Page, texts: readonly string[]): Promise<void> {
   );
 }
 
-/** What a person would see: it says most when something went wrong. */
-async function shown(browser: Browser | undefined): Promise<string> {
+/** What a person would see: the best hint when something went wrong. */
+async function pageText(browser: Browser | undefined): Promise<string> {
   try {
     const page = (await browser?.pages())?.at(-1);
     const text = (await page?.evaluate(() => document.body.innerText)) ?? 'nothing';
-    return `the page shows: ${text.replaceAll(/\s+/g, ' ').slice(0, 300)}`;
+    return `The page shows: ${text.replaceAll(/\s+/g, ' ').slice(0, 300)}`;
   } catch (error) {
-    return `the page shows nothing: ${(error as Error).message}`;
+    return `The page shows nothing: ${(error as Error).message}`;
   }
 }
 
-const look = (page: Page) =>
+const readPage = (page: Page) =>
   page.evaluate(() => {
     const { app, addedAt } = window as never as TodoWindow;
     return {

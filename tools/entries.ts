@@ -20,6 +20,6 @@ for (const [entry, target] of Object.entries(exports)) {
   }
   await mkdir(folder, { recursive: true });
   const file = (ending: string) => `../dist/${name}.${ending}`;
-  const manifest = { main: file('cjs'), module: file('js'), types: file('d.cts'), sideEffects: false };
+  const manifest = { main: file('cjs'), module: file('js'), types: file('d.ts'), sideEffects: false };
   await writeFile(join(folder, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
 }

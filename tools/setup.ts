@@ -5,6 +5,7 @@
 import { constants } from 'node:fs';
 import { access, readFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
+import { ensureConsumers } from '../test/support/consumers.ts';
 import { ensureMeteorClient } from '../test/support/meteor-client/fixture.ts';
 import { isMain, run } from './run.ts';
 
@@ -104,6 +105,8 @@ if (isMain(import.meta.url)) {
   const missing: string[] = advice(await ensure(parts));
   const client = await ensureMeteorClient();
   if (client !== undefined) missing.push(`a Meteor client is missing: ${client}`);
+  const consumers = await ensureConsumers();
+  if (consumers !== undefined) missing.push(`the consumers of test/package are missing: ${consumers}`);
   for (const line of missing) console.error(line);
   if (missing.length > 0 && process.env.CI === 'true') process.exitCode = 1;
   else if (missing.length > 0) console.error('The suites that need them are skipped by name.');

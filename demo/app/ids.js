@@ -1,4 +1,4 @@
-/** A random id (UUID version 4). `crypto.randomUUID` is missing where the page came over plain http from another machine. */
+/** A random id (UUID version 4). `crypto.randomUUID` is missing on plain http from another machine. */
 export function randomId() {
   if (crypto.randomUUID !== undefined) return crypto.randomUUID();
   const bytes = crypto.getRandomValues(new Uint8Array(16));

@@ -1,8 +1,8 @@
-/** What a status and a report do not say: that the node is leaving, which one is silent, what the last probe found, how long there was no connection. */
+/** What status and report leave out: a node that drains, the silent node, the last probe, and the time without a connection. */
 
-/** @param ddp a DDPClient; to be called before any other listener is set, so that they find it up to date */
+/** @param ddp a DDPClient. Call this before other listeners are added, so that they see the new values */
 export function watchJourney(ddp) {
-  /** The node that has announced its end. */
+  /** Name of the node that has announced its end. */
   let leaving;
   let node;
   let probe;
@@ -33,16 +33,16 @@ export function watchJourney(ddp) {
   });
 
   return {
-    /** That of the connection in use: a silent one is in use until its replacement has answered. */
+    /** Node of the connection in use. A silent connection is in use until its replacement has answered. */
     node: () => node,
-    /** The page is still served, by a node that has announced its end. */
+    /** True while a node serves the page that has announced its end. */
     leaving: () => leaving !== undefined && ddp.status.name === 'online',
-    /** In words, while there is no connection. */
+    /** The last probe in words, until the page is online again. */
     probe: () =>
       probe && ddp.status.name !== 'online'
         ? `${probe.status === undefined ? '' : `${probe.status}: `}${probe.advice}`
         : undefined,
-    /** How long there was no connection at all, since this was asked last: 0 for a handover. */
+    /** Time without any connection since the last call, in ms: 0 for a handover. */
     takeGapMs() {
       const was = gapMs;
       gapMs = 0;

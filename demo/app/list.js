@@ -1,10 +1,10 @@
-/** Paints the todos and the failed changes. Rows are kept by id, so focus, selection and a rename in progress survive. */
+/** Paints the todos and the failed changes. Rows are reused by id, so that focus, selection and an open rename survive. */
 
-/** 24 × 24 stroke paths. */
+/** Stroke paths in a box of 24 × 24. */
 const ICONS = { remove: 'M6 6l12 12M18 6L6 18', rename: 'M4 20l1-4L16 5l3 3L8 19z' };
 
 /**
- * @param places `list` and `errors` (lists to fill), `fallbackFocus` (gets the focus when the last row goes)
+ * @param places `list` and `errors` to fill, and `fallbackFocus`, which gets the focus when the last row is removed
  * @param model see todos.js
  */
 export function todoList({ list, errors, fallbackFocus }, model) {
@@ -36,7 +36,7 @@ export function todoList({ list, errors, fallbackFocus }, model) {
       input.setAttribute('aria-label', `New text for ${todo.text}`);
       let ended = false;
       const end = (keep) => {
-        if (ended) return; // removing a focused input raises `blur` once more
+        if (ended) return; // Removing a focused input fires `blur` again.
         ended = true;
         const value = input.value.trim();
         const focused = document.activeElement === input;
@@ -67,7 +67,7 @@ export function todoList({ list, errors, fallbackFocus }, model) {
         item.dataset.done = String(todo.done);
         item.dataset.pending = String(todo.pending);
         item.dataset.failed = String(todo.failed !== undefined);
-        // The server does not know it: it can only be tried again or removed.
+        // The server does not know a failed todo: it can only be tried again or removed.
         toggle.disabled = rename.hidden = todo.failed !== undefined;
       },
     };
@@ -104,7 +104,7 @@ export function todoList({ list, errors, fallbackFocus }, model) {
   };
 }
 
-/** Makes `parent` show one item per entry, in order, keeping those that are there and touching only what moved. */
+/** Shows one item per entry, in order. Items stay in place unless they have moved. */
 function sync(parent, items, entries, create) {
   const wanted = new Set(entries.map(([key]) => key));
   for (const [key, { item }] of items) {

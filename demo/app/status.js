@@ -1,9 +1,9 @@
 /** The state of the connection in words, and the badge that shows it without flicker. */
 
-/** A state that lasts less long than this is not shown: a person would only see a flash. */
+/** A state that ends sooner is not shown: it would only flash. */
 const SHOW_AFTER_MS = 300;
 
-/** @returns `label` for the live region, `detail` for what changes too often to be read aloud */
+/** @returns `label` for the live region, and `detail`, which changes too often to be read aloud */
 export function statusText(status, rttMs, now, leaving) {
   switch (status.name) {
     case 'online': {
@@ -11,12 +11,12 @@ export function statusText(status, rttMs, now, leaving) {
       const standby = status.standby === undefined ? undefined : `standby ${status.standby}`;
       const rtt = rttMs === undefined ? undefined : `${Math.round(rttMs)} ms`;
       return {
-        label: leaving ? `Leaving node ${status.node}…` : where,
+        label: leaving ? `Moving away from node ${status.node}…` : where,
         detail: [standby, rtt].filter(Boolean).join(' · '),
       };
     }
     case 'suspect':
-      return { label: 'Not answering, trying another node', detail: '' };
+      return { label: 'Node not answering, trying the other', detail: '' };
     case 'connecting':
       return status.first && status.attempt < 2
         ? { label: 'Connecting…', detail: '' }
@@ -27,7 +27,7 @@ export function statusText(status, rttMs, now, leaving) {
         detail: `${Math.max(0, Math.ceil((status.until - now) / 1000))} s`,
       };
     case 'offline':
-      return { label: 'Offline: no network', detail: '' };
+      return { label: 'Offline: this device has no network', detail: '' };
     case 'closed':
       return { label: 'Closed', detail: '' };
     case 'failed':
@@ -38,26 +38,26 @@ export function statusText(status, rttMs, now, leaving) {
 }
 
 /**
- * The story of a failover in one quiet line.
+ * A failover in one line.
  *
- * @param gapMs how long there was no connection at all
+ * @param gapMs time without any connection, in ms
  */
 export function movedText(
   { cause, fromNode, toNode, detectedAfterMs, upAfterMs, replayMs, attempts },
   gapMs,
 ) {
   const ms = `${Math.round(detectedAfterMs + upAfterMs + replayMs)} ms`;
-  // One that announced its end was heard until the end; one that fell silent was not.
+  // A node that announced its end answered until the page had moved. A silent node did not.
   const how = cause === 'drain' && gapMs === 0 ? 'without a gap' : `in ${ms}`;
   const to = attempts.at(-1)?.standby ? ', to the standby' : '';
   if (toNode === undefined) return `Reconnected ${how}`;
-  if (fromNode === undefined || fromNode === toNode) return `Reconnected to ${toNode} ${how}`;
-  return `Moved from ${fromNode} to ${toNode} ${how}${to}`;
+  if (fromNode === undefined || fromNode === toNode) return `Reconnected to node ${toNode} ${how}`;
+  return `Moved from node ${fromNode} to node ${toNode} ${how}${to}`;
 }
 
 /**
  * @param elements `root` (gets `data-state` and `data-node`), `label`, `detail`
- * @param read gives the present `{ status, rttMs, leaving }`
+ * @param read returns the present `{ status, rttMs, leaving }`
  */
 export function statusBadge({ root, label, detail }, read) {
   let timer;
@@ -65,7 +65,7 @@ export function statusBadge({ root, label, detail }, read) {
   function paint() {
     const { status, rttMs, leaving } = read();
     const text = statusText(status, rttMs, Date.now(), leaving);
-    // A live region reads out every write, also of the same text.
+    // Screen readers announce every write to a live region, even of the same text.
     if (label.textContent !== text.label) label.textContent = text.label;
     if (detail.textContent !== text.detail) detail.textContent = text.detail;
     root.dataset.state = status.name;
@@ -73,13 +73,13 @@ export function statusBadge({ root, label, detail }, read) {
     root.dataset.leaving = String(leaving);
   }
 
-  // The round trip and the countdown move on without any event.
+  // The round trip and the countdown change without an event.
   setInterval(() => {
     if (timer === undefined) paint();
   }, 1000);
 
   return {
-    /** To be called after each change: online is shown at once, anything else when something is still wrong a moment later. */
+    /** Call this after each change. `online` shows at once, any other state only when it lasts a moment. */
     update() {
       if (read().status.name === 'online') {
         clearTimeout(timer);

@@ -1,18 +1,18 @@
-/** Tells the control room how this page fares. Never in the way of the app: a lost message is a lost message. */
+/** Reports the state of this page to the control room. The app never waits for it, and a lost message stays lost. */
 import { randomId } from './ids.js';
 
-/** The control room forgets a page it has not heard of for 15 s. */
-const EVERY_MS = 5_000;
+/** The control room forgets a page after 15 s of silence (demo/cluster/telemetry.ts). */
+const INTERVAL_MS = 5_000;
 
-/** News waits so long for more: short enough for a link under suspicion to be seen while it is, and a request costs ms just when the page redials. */
-const SOON_MS = 100;
+/** News waits this long for more news: a request costs time just when the page dials. A suspicion still shows while it lasts. */
+const DELAY_MS = 100;
 
-/** At least so long between two messages. */
-const COALESCE_MS = 200;
+/** Least time between two messages. */
+const MIN_INTERVAL_MS = 200;
 
 /**
- * @param controlUrl origin of the control room; undefined: nothing is sent
- * @param read gives the present state, as demo/server/telemetry.ts takes it
+ * @param controlUrl origin of the control room; nothing is sent when it is undefined
+ * @param read returns the present state, in the fields of demo/cluster/telemetry.ts
  */
 export function reportToControlRoom(controlUrl, read) {
   if (controlUrl === undefined) return { send() {} };
@@ -21,7 +21,7 @@ export function reportToControlRoom(controlUrl, read) {
   const reports = [];
   let timer;
   let flushedAt = -Infinity;
-  // Plain text: a JSON content type would cost a preflight per message.
+  // Sent as plain text: a JSON content type would cost a CORS preflight per message.
   const body = (more) => JSON.stringify({ id, ...read(), ...more });
   const post = (more) => fetch(url, { method: 'POST', body: body(more), keepalive: true }).catch(() => {});
 
@@ -32,13 +32,13 @@ export function reportToControlRoom(controlUrl, read) {
     for (const report of reports.splice(0)) post({ report });
   }
 
-  /** Soon, with whatever else there is by then. */
+  /** Sends the present state soon, together with all reports until then. */
   function send({ report } = {}) {
     if (report) reports.push(report);
-    timer ??= setTimeout(flush, Math.max(SOON_MS, flushedAt + COALESCE_MS - performance.now()));
+    timer ??= setTimeout(flush, Math.max(DELAY_MS, flushedAt + MIN_INTERVAL_MS - performance.now()));
   }
 
-  setInterval(send, EVERY_MS);
+  setInterval(send, INTERVAL_MS);
   addEventListener('pagehide', () => navigator.sendBeacon(url, body({ gone: true })));
   addEventListener('pageshow', (event) => {
     if (event.persisted) flush();

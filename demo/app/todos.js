@@ -1,21 +1,21 @@
 /**
- * The todos as the person sees them: the server's documents, with the changes still under way laid over them. A change is
- * dropped when its call settles: a call of the DDP client settles after the documents show its effect, so nothing flickers
- * and nothing is doubled.
+ * The todos as a person sees them: the server's documents, with unconfirmed changes laid over them. A change is dropped when
+ * its call settles. The DDP client settles a call after the documents show its effect, so nothing flickers and nothing shows
+ * twice.
  */
 
 import { randomId } from './ids.js';
 
-/** How long a change may wait through an outage before it is shown as failed (it can be tried again then). */
+/** How long a change may wait through an outage before it shows as failed. The person can then try it again. */
 const WAIT_MS = 10 * 60_000;
 
 /**
  * @param ddp a DDPClient
- * @param on `changed()` after anything changed, at most once per task; `seen(event, document)` for each event of the collection
+ * @param on `changed()` after a change, at most once per task; `seen(event, document)` for each event of the collection
  */
 export function todoModel(ddp, on) {
   const documents = new Map();
-  /** In the order they were made; a Set keeps it. */
+  /** Unconfirmed and failed changes, in the order they were made. */
   const changes = new Set();
 
   let announced = false;
@@ -64,9 +64,9 @@ export function todoModel(ddp, on) {
         what: `“${text}” was not saved`,
         method: 'todos.add',
         params: [id, text],
-        // Stays in the list when it failed: what a person typed is not thrown away.
+        // A failed todo stays in the list: what a person typed is never thrown away.
         lay(todos, error) {
-          if (todos.has(id)) return; // the server's document is there already
+          if (todos.has(id)) return; // The server's document has arrived already.
           const failed = error === undefined ? undefined : change;
           todos.set(id, { id, text, done: false, createdAt, pending: true, failed });
         },
@@ -75,10 +75,10 @@ export function todoModel(ddp, on) {
     },
     setDone(todo, done) {
       void send({
-        what: `“${todo.text}” could not be ${done ? 'checked off' : 'opened again'}`,
+        what: `“${todo.text}” could not be marked as ${done ? 'done' : 'not done'}`,
         method: 'todos.setDone',
         params: [todo.id, done],
-        lay: ifUnderWay(patch(todo.id, { done })),
+        lay: unlessFailed(patch(todo.id, { done })),
       });
     },
     rename(todo, text) {
@@ -86,7 +86,7 @@ export function todoModel(ddp, on) {
         what: `“${todo.text}” could not be renamed to “${text}”`,
         method: 'todos.rename',
         params: [todo.id, text],
-        lay: ifUnderWay(patch(todo.id, { text })),
+        lay: unlessFailed(patch(todo.id, { text })),
       });
     },
     remove(todo) {
@@ -95,7 +95,7 @@ export function todoModel(ddp, on) {
         what: `“${todo.text}” could not be removed`,
         method: 'todos.remove',
         params: [todo.id],
-        lay: ifUnderWay((todos) => todos.delete(todo.id)),
+        lay: unlessFailed((todos) => todos.delete(todo.id)),
       });
     },
     clearDone() {
@@ -103,19 +103,19 @@ export function todoModel(ddp, on) {
         what: 'The done todos could not be cleared',
         method: 'todos.clearDone',
         params: [],
-        lay: ifUnderWay((todos) => {
+        lay: unlessFailed((todos) => {
           for (const [id, todo] of todos) if (todo.done) todos.delete(id);
         }),
       });
     },
-    /** Tries a failed change again: the same call with the same ids, so it cannot happen twice. */
+    /** Tries a failed change again. The call has the same ids, so the change cannot happen twice. */
     retry: (change) => void send(change),
     dismiss(change) {
       changes.delete(change);
       changed();
     },
     failures: () => [...changes].filter((change) => change.error !== undefined),
-    /** In the server's order: by time of creation, then by id. `failed`: the add that failed, for a todo the server does not know. */
+    /** In the server's order: by time of creation, then by id. `failed` is the failed add of a todo that the server does not know. */
     todos() {
       const todos = new Map();
       for (const [id, { text, done, createdAt }] of documents) {
@@ -127,6 +127,6 @@ export function todoModel(ddp, on) {
   };
 }
 
-const ifUnderWay = (lay) => (todos, error) => {
+const unlessFailed = (lay) => (todos, error) => {
   if (error === undefined) lay(todos);
 };

@@ -1,23 +1,23 @@
 /**
- * A pass-through load balancer, as a GCP target pool or an AWS NLB: each new connection is assigned to a healthy node by a
- * hash of its 5-tuple, established flows are left alone. It also plays the network in between: latency and black holes.
+ * A pass-through load balancer like a GCP target pool or an AWS NLB: a hash of its 5-tuple assigns each new connection to a
+ * healthy node, and established flows are never moved. It also simulates the network in between: latency and black holes.
  */
 import { createServer, type Socket } from 'node:net';
-import { serveParent } from '../server/child.ts';
+import { serveParent } from '../processes/serve-parent.ts';
 import { Flow } from './flow.ts';
-import { pick } from './hash.ts';
-import { ask, HealthCheck, type HealthTarget } from './health.ts';
+import { pickByHash } from './hash.ts';
+import { checkHealth, HealthCheck, type HealthTarget } from './health.ts';
 import { listen } from './ports.ts';
 
 export interface BalancerOptions {
   port: number;
   rttMs: number;
   health: HealthTarget;
-  /** Between two checks of a node, in ms. Also how long an answer may take. */
+  /** Time between two checks of a node, and the limit for an answer, in ms. */
   healthIntervalMs: number;
 }
 
-/** What the balancer reports of each node whenever it changes. */
+/** What the balancer reports of each node after every change. */
 export interface BalancerNode {
   id: string;
   healthy: boolean;
@@ -26,7 +26,7 @@ export interface BalancerNode {
 
 class BackendNode {
   readonly flows = new Set<Flow>();
-  /** Flows whose client is still there. */
+  /** Number of flows whose client is still connected. */
   clients = 0;
   blackholed = false;
   readonly health: HealthCheck;
@@ -39,11 +39,11 @@ class BackendNode {
   }
 
   async #check(): Promise<boolean> {
-    const lost = this.blackholed;
+    const wasBlackholed = this.blackholed;
     const started = performance.now();
-    const fine = await ask(this.port, settings.health, settings.healthIntervalMs - 10);
-    if (!lost && !this.blackholed) return fine;
-    // Its answer never arrives: the check fails by its timeout only.
+    const healthy = await checkHealth(this.port, settings.health, settings.healthIntervalMs - 10);
+    if (!wasBlackholed && !this.blackholed) return healthy;
+    // The answer never arrives through a black hole: the check fails by its timeout.
     const left = settings.healthIntervalMs - 10 - (performance.now() - started);
     return new Promise((resolve) => setTimeout(() => resolve(false), Math.max(0, left)));
   }
@@ -58,7 +58,7 @@ const server = createServer({ allowHalfOpen: true, noDelay: true }, accept);
 function accept(client: Socket): void {
   const { remoteAddress, remotePort, localAddress, localPort } = client;
   const healthy = nodes.filter(({ health }) => health.healthy);
-  const node = pick(healthy.length > 0 ? healthy : nodes, {
+  const node = pickByHash(healthy.length > 0 ? healthy : nodes, {
     sourceAddress: remoteAddress ?? '',
     sourcePort: remotePort ?? 0,
     address: localAddress ?? '',
@@ -66,15 +66,15 @@ function accept(client: Socket): void {
   });
   if (node === undefined) return void client.destroy();
 
-  let here = true;
+  let connected = true;
   node.clients++;
   const flow = new Flow(client, {
     port: node.port,
     rtt: () => settings.rttMs,
     frozen: node.blackholed,
     onClientGone: () => {
-      if (here) node.clients--;
-      here = false;
+      if (connected) node.clients--;
+      connected = false;
       changed();
     },
     onClosed: () => node.flows.delete(flow),
@@ -83,7 +83,7 @@ function accept(client: Socket): void {
   changed();
 }
 
-/** Tells the parent, at most 50 times a second. */
+/** Reports all nodes to the parent, at most 50 times a second. */
 function changed(): void {
   reporting ??= setTimeout(() => {
     reporting = undefined;
@@ -96,7 +96,7 @@ function changed(): void {
 
 function find(id: string): BackendNode {
   const node = nodes.find((candidate) => candidate.id === id);
-  if (node === undefined) throw new Error(`no such node: ${id}`);
+  if (node === undefined) throw new Error(`The balancer knows no node "${id}".`);
   return node;
 }
 

@@ -1,6 +1,7 @@
 /**
- * Timers here fire 0.1 to 1.2 ms late (whole milliseconds, rounded up, and the loop's own turn). So they are set earlier by
- * the mean of that, and what is due within the rest is delivered with them: no bias over many deliveries, in ms.
+ * Node's timers fire 0.1 to 1.2 ms late (measured): they take whole milliseconds, rounded up, and wait for the event loop.
+ * So a timer is set earlier by the mean, and what is due within the tolerance leaves with it. That keeps the average delay
+ * exact. Both in ms.
  */
 const lateness = 0.6;
 const tolerance = 0.9;
@@ -12,9 +13,9 @@ interface Item {
 }
 
 /**
- * One direction of a connection over a network with latency: what goes in comes out in order, each after its delay. One
- * queue and one timer, since a timer per chunk could reorder them. While `frozen` (the network swallows everything) or
- * `blocked` (the receiver is full) it keeps what it has.
+ * One direction of a connection through a network with latency: items leave in the order they came, each after its delay.
+ * There is one queue and one timer, because a timer per chunk could reorder them. The line holds its items while it is
+ * `frozen` (the network delivers nothing) or `blocked` (the receiver is full).
  */
 export class DelayLine {
   readonly #queue: Item[] = [];
@@ -25,20 +26,20 @@ export class DelayLine {
   #pumping = false;
   #bytes = 0;
 
-  /** @param onDelivered called after deliveries, with the number of bytes still held */
+  /** @param onDelivered called after deliveries with the number of bytes still on the line */
   constructor(private readonly onDelivered: (bytes: number) => void = () => {}) {}
 
-  /** Bytes under way. */
+  /** Number of bytes on the line. */
   get bytes(): number {
     return this.#bytes;
   }
 
   /**
-   * @param delayMs how long it takes from here to there
-   * @param notBefore on the clock of `performance.now()`: the earliest moment the sender could have sent it
+   * @param delayMs travel time, in ms
+   * @param notBefore the earliest moment the sender could have sent it, in ms of `performance.now()`
    */
   push(delayMs: number, bytes: number, deliver: () => void, notBefore = 0): void {
-    // Never before its predecessor, also when the delay has been lowered in between.
+    // Never before its predecessor, even when the delay has become shorter in between.
     const due = Math.max(Math.max(performance.now(), notBefore) + delayMs, this.#lastDue);
     this.#lastDue = due;
     this.#bytes += bytes;
@@ -56,7 +57,7 @@ export class DelayLine {
     if (!blocked) this.#pump();
   }
 
-  /** Forgets everything under way. */
+  /** Drops everything on the line. */
   clear(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -65,7 +66,7 @@ export class DelayLine {
   }
 
   #pump(): void {
-    // A delivery may block, unblock or clear this line, or push into it.
+    // A delivery may itself block, unblock, clear or extend this line.
     if (this.#pumping) return;
     this.#pumping = true;
     clearTimeout(this.#timer);

@@ -1,26 +1,26 @@
 import { connect, type Socket } from 'node:net';
 import { DelayLine } from './delay-line.ts';
 
-/** Above this much data under way the sender is paused; it goes on at half of it. Larger than any window the demo needs. */
+/** The sender pauses above this many bytes on a line, and resumes at half of it. Larger than any window the demo needs. */
 const highWater = 1024 * 1024;
 
 export interface FlowOptions {
   /** Where the flow goes: the port of the node's gateway. */
   port: number;
-  /** The current round-trip time in ms; asked for each chunk. */
+  /** Returns the current round-trip time in ms; called for each chunk. */
   rtt: () => number;
-  /** Whether the node is in a black hole when the flow begins. */
+  /** True when the node is black-holed at the start of the flow. */
   frozen: boolean;
-  /** The client's side has ended. */
+  /** Called when the client's side has ended, more than once. */
   onClientGone: () => void;
-  /** Both sides are gone. */
+  /** Called when both sockets are closed. */
   onClosed: () => void;
 }
 
 /**
- * One TCP connection through the balancer. Bytes, FIN and RST travel with the same delay. The client's kernel has been
- * answered by ours already, so the round trip of the real handshake is made up for here: the SYN arrives after half a round
- * trip, and what the client sends before a SYN-ACK could have reached it waits until then.
+ * One TCP connection through the balancer. Bytes, FIN and RST travel with the same delay. This machine's kernel has already
+ * answered the client's SYN, so the flow adds the round trip of the handshake: the SYN reaches the node after half a round
+ * trip, and the client's data leaves no earlier than a SYN-ACK could have reached it.
  */
 export class Flow {
   readonly #up: DelayLine;
@@ -31,7 +31,7 @@ export class Flow {
   constructor(client: Socket, options: FlowOptions) {
     const { rtt } = options;
     const established = performance.now() + rtt();
-    const heard = performance.now() + 1.5 * rtt();
+    const firstAnswerAt = performance.now() + 1.5 * rtt();
     this.#up = new DelayLine((bytes) => bytes < highWater / 2 && client.resume());
     this.#down = new DelayLine((bytes) => bytes < highWater / 2 && this.#upstream?.resume());
     if (options.frozen) this.frozen = true;
@@ -44,12 +44,12 @@ export class Flow {
       }
     };
 
-    // The SYN. In a black hole it waits, as retransmitted ones do.
+    // The SYN. In a black hole it waits until the network heals, as its retransmissions would.
     this.#up.push(rtt() / 2, 0, () => {
       const upstream = connect({ port: options.port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true });
       this.#upstream = upstream;
       this.#open++;
-      this.#join(upstream, this.#down, this.#up, () => client, rtt, heard);
+      this.#join(upstream, this.#down, this.#up, () => client, rtt, firstAnswerAt);
       upstream.on('close', closed);
     });
 
@@ -62,13 +62,13 @@ export class Flow {
     });
   }
 
-  /** In a black hole nothing leaves in either direction, no FIN and no RST; healed, what was kept is delivered. */
+  /** A frozen flow delivers nothing in either direction, no FIN and no RST. When it thaws, it delivers what it kept. */
   set frozen(frozen: boolean) {
     this.#up.frozen = frozen;
     this.#down.frozen = frozen;
   }
 
-  /** Carries what `from` sends over `out` to the other side; `into` is the line that ends at `from`. */
+  /** Carries what `from` sends over the line `out` to the other side. `into` is the line that ends at `from`. */
   #join(
     from: Socket,
     out: DelayLine,
@@ -96,7 +96,7 @@ export class Flow {
     from.on('end', () => toOther(0, (to) => to.end()));
     from.on('error', () => toOther(0, (to) => to.resetAndDestroy()));
     from.on('drain', () => (into.blocked = false));
-    // Nobody is left to receive it; and what was blocked must not keep a FIN or RST behind it.
+    // No receiver is left. Blocked data must not hold back a FIN or RST behind it.
     from.on('close', () => (into.blocked = false));
   }
 }

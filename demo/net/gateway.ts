@@ -1,21 +1,21 @@
-/** The reverse proxy in front of each app node, with nginx's manners: 502, 504, and silence cut after a read timeout. */
+/** The reverse proxy in front of each app node. It behaves like nginx: 502, 504, and a read timeout for silent apps. */
 import { createServer, request, STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { serveParent } from '../server/child.ts';
+import { serveParent } from '../processes/serve-parent.ts';
 import { listen } from './ports.ts';
 
 export interface GatewayOptions {
-  /** 0: any. */
+  /** Port to listen on; 0 picks a free one. */
   port: number;
-  /** Of the app. */
+  /** Port of the app. */
   appPort: number;
-  /** How long the app may be silent, in ms; nginx's proxy_read_timeout. */
+  /** How long the app may be silent, in ms: nginx's proxy_read_timeout. */
   timeoutMs: number;
 }
 
 let settings: GatewayOptions;
-/** The app's process while it is stopped by a signal: it could not see the parent end. */
+/** Process id of the app while SIGSTOP holds it: it cannot notice that the parent has ended. */
 let hungPid: number | undefined;
 
 const page = (status: number): string =>
@@ -38,7 +38,7 @@ function proxy(incoming: IncomingMessage, response: ServerResponse): void {
     port: settings.appPort,
     method: incoming.method,
     path: incoming.url,
-    // One connection per request, as nginx without `keepalive`: a kept one may be dead without our knowledge.
+    // One connection per request, as nginx without `keepalive`: a kept connection may have died unnoticed.
     headers: [...endToEnd(incoming.rawHeaders), 'connection', 'close'],
     agent: false,
   });
@@ -46,7 +46,7 @@ function proxy(incoming: IncomingMessage, response: ServerResponse): void {
   let failure = 502;
   outgoing.setTimeout(settings.timeoutMs, () => {
     failure = 504;
-    outgoing.destroy(new Error('the app is silent'));
+    outgoing.destroy(new Error('The app is silent.'));
   });
   outgoing.on('response', (answer) => {
     response.writeHead(answer.statusCode ?? 502, endToEnd(answer.rawHeaders));
@@ -59,7 +59,7 @@ function proxy(incoming: IncomingMessage, response: ServerResponse): void {
   incoming.pipe(outgoing);
 }
 
-/** Raw headers without those that speak of one hop only. */
+/** Raw headers without those that concern a single hop. */
 function endToEnd(raw: readonly string[]): string[] {
   return raw.filter((_, i) => !/^(connection|keep-alive)$/i.test(raw[i - (i % 2)] ?? ''));
 }
@@ -84,7 +84,7 @@ function upgrade(incoming: IncomingMessage, client: Duplex, head: Buffer): void 
   client.on('drain', () => app.resume());
   client.pipe(app);
 
-  // Gone for whatever reason, reset included: the client gets what was answered and a FIN.
+  // However the app's socket ended, the client gets what was answered, then a FIN.
   app.on('error', () => {});
   app.on('close', () => {
     clearTimeout(silence);
@@ -114,7 +114,7 @@ serveParent({
     settings = options;
     return listen(server, options.port);
   },
-  /** The app's pid while it is stopped by a signal, `null` when it runs. */
+  /** Takes the process id of a hung app, `null` when it runs again. */
   hung: (pid: number | null) => {
     hungPid = pid ?? undefined;
   },

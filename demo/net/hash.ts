@@ -1,3 +1,4 @@
+/** The hash by which the balancer assigns connections to nodes. */
 import { createHash } from 'node:crypto';
 
 export interface FiveTuple {
@@ -8,7 +9,7 @@ export interface FiveTuple {
 }
 
 /**
- * The share of a connection, 0 … 2³²-1, from its 5-tuple (the protocol is always TCP). SHA-1 because Linux hands out
+ * The hash of a connection, 0 to 2³²-1, from its 5-tuple (the protocol is always TCP). It uses SHA-1 because Linux assigns
  * ephemeral ports of one parity first: cheaper hashes send nearly all connections to one of two nodes.
  */
 export function flowHash({ sourceAddress, sourcePort, address, port }: FiveTuple): number {
@@ -18,7 +19,7 @@ export function flowHash({ sourceAddress, sourcePort, address, port }: FiveTuple
     .readUInt32BE(0);
 }
 
-/** The candidate a connection belongs to. */
-export function pick<T>(candidates: readonly T[], tuple: FiveTuple): T | undefined {
+/** The candidate that a connection is assigned to; `undefined` when there is none. */
+export function pickByHash<T>(candidates: readonly T[], tuple: FiveTuple): T | undefined {
   return candidates[flowHash(tuple) % candidates.length];
 }

@@ -2,14 +2,14 @@ import { request } from 'node:http';
 
 export type HealthTarget = 'gateway' | 'app';
 
-/** What a check asks the node: its gateway alone (healthy while the app is dead), or the app through the gateway. */
+/** What a check asks: the gateway alone, which is healthy while its app is dead, or the app through the gateway. */
 const paths: Record<HealthTarget, string> = { gateway: '/gateway-health', app: '/up' };
 
-/** Failures in a row that eject a node, successes in a row that bring it back: the defaults of a GCP target pool. */
+/** Consecutive failures that eject a node, and successes that readmit it. Both are the defaults of a GCP health check. */
 const threshold = 2;
 
-/** One HTTP check on a connection of its own. */
-export function ask(port: number, target: HealthTarget, timeoutMs: number): Promise<boolean> {
+/** Makes one HTTP check on a new connection; resolves to whether the answer is 200. */
+export function checkHealth(port: number, target: HealthTarget, timeoutMs: number): Promise<boolean> {
   return new Promise((resolve) => {
     const check = request(
       { host: '127.0.0.1', port, path: paths[target], agent: false, signal: AbortSignal.timeout(timeoutMs) },
@@ -23,16 +23,16 @@ export function ask(port: number, target: HealthTarget, timeoutMs: number): Prom
   });
 }
 
-/** Checks one node at a steady interval, first at once, and keeps the verdict. A node begins healthy. */
+/** Checks one node at once and then at a steady interval, and keeps the verdict. A node starts as healthy. */
 export class HealthCheck {
   #healthy = true;
-  /** Results in a row that contradict the verdict. */
+  /** Consecutive results that contradict the verdict. */
   #contrary = 0;
   #round = 0;
   #timer: NodeJS.Timeout | undefined;
 
   /**
-   * @param check resolves to whether the node is fine; must settle within the interval
+   * @param check resolves to whether the node is healthy; must settle within the interval
    * @param onVerdict called when the verdict has changed
    */
   constructor(
@@ -47,7 +47,7 @@ export class HealthCheck {
     return this.#healthy;
   }
 
-  /** Makes the node healthy at once and begins anew; the answer of a check under way no longer counts. */
+  /** Declares the node healthy and starts over; a check that is still running no longer counts. */
   admit(): void {
     this.#contrary = 0;
     this.#set(true);
@@ -58,12 +58,12 @@ export class HealthCheck {
   #run(): void {
     const round = ++this.#round;
     this.#timer = setTimeout(() => this.#run(), this.intervalMs);
-    void this.check().then((fine) => {
+    void this.check().then((healthy) => {
       if (round !== this.#round) return;
-      this.#contrary = fine === this.#healthy ? 0 : this.#contrary + 1;
+      this.#contrary = healthy === this.#healthy ? 0 : this.#contrary + 1;
       if (this.#contrary < threshold) return;
       this.#contrary = 0;
-      this.#set(fine);
+      this.#set(healthy);
     });
   }
 

@@ -1,15 +1,15 @@
 import { createServer, type Server } from 'node:net';
 
 /**
- * Below Linux's ephemeral range (32768 and up): a port from within it could be taken by any outgoing connection between a
- * node's stop and its restart.
+ * Both ranges lie below Linux's ephemeral ports (32768 and up, ip_local_port_range). An outgoing connection could take such a
+ * port between a node's stop and its restart.
  */
 const range = { first: 20_000, count: 10_000 };
 
-/** For servers that come and go. */
+/** For servers that stop and restart. */
 const reserved = { first: 30_000, count: 2_000 };
 
-/** A random port for a cluster to try; even, so that the next one can be its sibling's. */
+/** A random even port for a cluster to try; the control room takes the odd one after it. */
 export const candidatePort = (): number => range.first + 2 * Math.floor((Math.random() * range.count) / 2);
 
 export const isPortTaken = (error: unknown): boolean =>
@@ -18,8 +18,8 @@ export const isPortTaken = (error: unknown): boolean =>
 /**
  * Listens on 127.0.0.1.
  *
- * @param port 0 for any free one
- * @returns the port
+ * @param port 0 picks a free one
+ * @returns the port it listens on
  */
 export async function listen(server: Server, port: number): Promise<number> {
   for (let attempt = 1; ; attempt++) {
@@ -39,8 +39,9 @@ export interface ReservedPort {
 }
 
 /**
- * A port of 127.0.0.1 that no other cluster takes while nobody listens on it, as long as this process lives and does not release
- * it: what is held is the same port of 127.0.0.2. Where that address does not exist the port is merely free at present.
+ * Reserves a port of 127.0.0.1 until it is released or this process ends. No other cluster takes it, even while nobody
+ * listens there: this process holds the same port of 127.0.0.2. Where that address does not exist (macOS), the port is only
+ * known to be free now.
  */
 export async function reserve(): Promise<ReservedPort> {
   for (let attempt = 1; ; attempt++) {

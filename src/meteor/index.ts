@@ -1,5 +1,5 @@
 /**
- * Meteor apps: their connection, carried by a FailoverWebSocket.
+ * For Meteor apps: a FailoverWebSocket carries their connection.
  *
  * @module
  */

@@ -1,102 +1,147 @@
-import { between, oneOf, rule, type Rules, badOption } from '../shared/validate.ts';
 import { FailoverError } from '../core/api/errors.ts';
-import type { FailoverWebSocket } from '../core/facade/failover-websocket.ts';
 import { resolveOptions, type FailoverOptions } from '../core/api/options.ts';
-import { isKnown, type MeteorConnection, type RuntimeConfig } from './shape.ts';
-import { createStream } from './stream.ts';
+import type { Env } from '../core/env/env.ts';
+import type { FailoverWebSocket } from '../core/facade/failover-websocket.ts';
+import { between, oneOf, rule, validate, type Rule, type Rules } from '../shared/validate.ts';
+import { createLinkFactory } from './link.ts';
+import { isKnownStream, type MeteorConnection, type MeteorStream, type RuntimeConfig } from './shape.ts';
+import { installStream, type FailoverStream } from './stream.ts';
 
 declare const __meteor_runtime_config__: RuntimeConfig | undefined;
 
-/** As for FailoverWebSocket, with the defaults that suit Meteor: DDP's own ping, its servers' notices. */
+/**
+ * The options of FailoverWebSocket, without `layer`, `events` and `standby`. Two defaults differ: `heartbeat` is DDP's own ping,
+ * and `serverNotices` is true.
+ */
 export interface MeteorFailoverOptions extends Omit<FailoverOptions, 'layer' | 'events' | 'standby'> {
   /**
-   * `sockjs`: WebSocket paths of Meteor's SockJS server, a new one for every dial, which spares Firefox its penalty.
-   * `websocket`: the raw `/websocket`, the same for all.
-   * @default what the app's server says: `websocket` with `DISABLE_SOCKJS` or another `DDP_TRANSPORT` than sockjs
+   * `sockjs`: the WebSocket paths of Meteor's SockJS server, with a new path for every dial. Firefox delays a dial to a path
+   * that has just failed; a new path has no such delay. `websocket`: the raw `/websocket`, one path for all dials.
+   * @default what the app's server says: `websocket` with `DISABLE_SOCKJS`, or with a `DDP_TRANSPORT` other than sockjs
    */
   readonly transport?: 'sockjs' | 'websocket';
   /**
-   * WebSockets only: no request to `/sockjs/info`, no polling. Where some users have networks that let no WebSocket through,
-   * a link that was never up for so long (ms, at least 1 000) is given back to Meteor's own stream, which falls back to polling.
-   * @default Infinity
+   * The link uses WebSockets only: it sends no request to `/sockjs/info` and never polls. Set this if some of your users have
+   * networks that let no WebSocket through. A link that has never been up after this time, in ms, 1 000 to Infinity, is given
+   * back to Meteor's own stream, which falls back to polling.
+   * @default Infinity (never given back)
    */
   readonly fallbackAfterMs?: number;
 }
 
-/** Puts Meteor's own stream back; everything subscribed goes on there. */
+/** Puts Meteor's own stream back. Subscriptions and calls go on there. A second call does nothing. */
 export interface Uninstall {
   (): void;
   /**
-   * The link in use, for its events, status and stats; another one after `disconnect()` or `reconnect({ url })`. Undefined while the
-   * app has disconnected, and where nothing was installed.
+   * The link in use, for its events, status and stats. It is another object after `disconnect()` or `reconnect({ url })`.
+   * Undefined while the app has disconnected, and if nothing was installed.
    */
   readonly link: FailoverWebSocket | undefined;
 }
 
-const none = rule('none for Meteor', () => false);
-/** What is added to the link's options, and taken from them. */
+const isMeteorConnection = rule(
+  '`Meteor.connection` or a connection that `DDP.connect` returned',
+  (value) => typeof value === 'object' && value !== null,
+);
+const isAbsent = (why: string): Rule => rule(`no value (${why})`, () => false);
+
+/** Laid over the rules for a link's options. */
 const RULES: Rules = {
   transport: oneOf('sockjs', 'websocket'),
-  // Sooner it would give up on a connection that is only slow.
+  // A shorter time would give up connections that are only slow.
   fallbackAfterMs: between(1_000, Infinity),
-  standby: none,
-  layer: none,
-  events: none,
+  standby: isAbsent('a Meteor server does not name its node before `connect`'),
+  layer: isAbsent('installFailover sets this option itself'),
+  events: isAbsent('installFailover sets this option itself'),
 };
 
 const installed = new WeakMap<MeteorConnection, Uninstall>();
 
 /**
- * Lets a FailoverWebSocket carry a Meteor connection: `Meteor.subscribe`, `Meteor.call`, minimongo, Tracker, accounts and
- * `Meteor.status()` go on unchanged. On a live connection Meteor's own stream serves until the replacement is open and the calls
- * under way are answered (at most 10 s). Installing it on the same connection again changes nothing.
+ * Lets a FailoverWebSocket carry a Meteor connection. `Meteor.subscribe`, `Meteor.call`, minimongo, Tracker, accounts and
+ * `Meteor.status()` work as before.
  *
- * A connection of a Meteor that it does not know, or with `retry: false`, stays on its own stream, with a warning.
+ * You can install it at any time. On a live connection Meteor's own stream serves until the link is open, the calls under way
+ * are answered (at most 10 s) and the subscriptions are ready (at most 5 s). A second call for the same connection changes
+ * nothing and returns the first `uninstall`.
+ *
+ * A connection of an unknown Meteor version, or one made with `retry: false`, stays on its own stream. A warning on the console
+ * says so.
  *
  * @example
+ * import { Meteor } from 'meteor/meteor';
  * import { installFailover } from 'failover-websocket/meteor';
  *
- * installFailover(Meteor.connection, { policy: 'fast' });
+ * const uninstall = installFailover(Meteor.connection, { policy: 'fast' });
+ * uninstall.link?.on('failover', (report) => console.log(report));
  *
- * @param meteor `Meteor.connection`, or what `DDP.connect` returned
- * @throws RangeError naming the option and the value; FailoverError `unsupported` without a WebSocket class
+ * @param meteor `Meteor.connection`, or a connection that `DDP.connect` returned
+ * @throws RangeError for a bad connection or option, with its name and value
+ * @throws FailoverError `unsupported` if the environment has no WebSocket class
  */
 export function installFailover(meteor: object, options: MeteorFailoverOptions = {}): Uninstall {
-  // Typed loosely: Meteor's own types know no `Meteor.connection`, and say little of what `DDP.connect` returns.
+  validate('connection', meteor, isMeteorConnection);
+  // Meteor's own types have no `Meteor.connection`, and say little about what `DDP.connect` returns.
   const client = meteor as MeteorConnection;
-  if (typeof client !== 'object' || !client) throw badOption('connection', client, 'a Meteor one');
   const { env } = resolveOptions(options, RULES);
-  const { fallbackAfterMs = Infinity, ...rest } = options;
+  const { fallbackAfterMs = Infinity, ...linkOptions } = options;
   const before = installed.get(client);
   if (before) return before;
 
-  const original = client._stream;
-  if (!isKnown(original) || original.options?.retry === false) {
-    const why =
-      'installFailover: not a connection that is known, or one with retry: false; it stays as it is';
-    console.warn(`failover-websocket: ${why}`);
+  const ownStream = client._stream;
+  const obstacle = findObstacle(ownStream);
+  if (obstacle) {
+    console.warn(
+      `failover-websocket: installFailover changed nothing, the connection stays on its own stream. ${obstacle}`,
+    );
     return Object.assign(() => {}, { link: undefined });
   }
-  if (!env.WebSocket) throw new FailoverError('unsupported', 'env.WebSocket: none');
+  if (!env.WebSocket)
+    throw new FailoverError(
+      'unsupported',
+      'No WebSocket in this environment. On Node 20 pass `env: { WebSocket }` from the `ws` package.',
+    );
   const config = typeof __meteor_runtime_config__ === 'undefined' ? {} : __meteor_runtime_config__;
-  const stream = createStream(client, original, rest, config, env);
+  const stream = installStream(client, ownStream, createLinkFactory(linkOptions, config, env), env);
   const uninstall = (): void => {
     if (installed.get(client) !== handle) return;
     installed.delete(client);
-    env.clearTimeout(timer);
-    stream.remove();
-    // A hidden page may have kept its time in a Worker.
+    env.clearTimeout(fallbackTimer);
+    stream.uninstall();
+    // In a hidden page the timers may run in a Worker, which ends with this.
     env.dispose?.();
   };
   const handle = Object.defineProperty(uninstall, 'link', { get: () => stream.link }) as Uninstall;
   installed.set(client, handle);
-  const timer =
-    fallbackAfterMs < Infinity &&
-    env.setTimeout(() => {
-      const { link } = stream;
-      if (!link || link.stats().opens) return;
-      console.warn(`failover-websocket: no connection in ${fallbackAfterMs} ms, back to Meteor's own stream`);
-      uninstall();
-    }, fallbackAfterMs);
+  const fallbackTimer = startFallbackTimer(env, fallbackAfterMs, stream, uninstall);
   return handle;
+}
+
+/** Why a stream cannot be replaced; undefined if it can. */
+function findObstacle(stream: MeteorStream): string | undefined {
+  if (!isKnownStream(stream))
+    return 'Expected a client connection of Meteor 1.9 to 3.5, got one without the parts that are used of it.';
+  // Its app wants no reconnection.
+  if (stream.options?.retry === false)
+    return 'Expected a connection that retries, got one made with `retry: false`.';
+  return undefined;
+}
+
+/** Uninstalls if the link was never up. A network that lets no WebSocket through needs Meteor's polling. */
+function startFallbackTimer(
+  env: Env,
+  fallbackAfterMs: number,
+  stream: FailoverStream,
+  uninstall: () => void,
+): unknown {
+  if (fallbackAfterMs === Infinity) return undefined;
+  return env.setTimeout(() => {
+    const { link } = stream;
+    if (!link || link.stats().opens) return;
+    console.warn(
+      `failover-websocket: No WebSocket connection within ${fallbackAfterMs} ms (\`fallbackAfterMs\`). ` +
+        "The connection goes back to Meteor's own stream, which may poll.",
+    );
+    uninstall();
+  }, fallbackAfterMs);
 }

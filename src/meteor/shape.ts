@@ -1,20 +1,27 @@
 /**
- * What is used of Meteor: structural, so that no version of it is imported. The same from 1.9 to 3.5 (`ddp-client`,
- * `socket-stream-client`); whatever lacks one of these is a version that is not known, and is left alone.
+ * The parts of Meteor that are used. They are described by structure, so that no version of Meteor is imported. They are the
+ * same in the `ddp-client` and `socket-stream-client` of Meteor 1.9 to 3.5. A version that lacks one of them is not known, and
+ * is left alone.
  */
 
 /** `Meteor.connection`, or what `DDP.connect` returns. */
 export interface MeteorConnection {
   _stream: MeteorStream;
-  /** Of Meteor's own heartbeat, ms; read whenever a session begins, 0 is none. */
+  /** The interval of Meteor's own heartbeat, ms. Meteor reads it when a session begins; 0 turns the heartbeat off. */
   _heartbeatInterval?: number;
   /** Calls without an answer, by id. */
-  readonly _methodInvokers?: Readonly<Record<string, { sentMessage?: boolean }>>;
+  readonly _methodInvokers?: Readonly<Record<string, MeteorCall>>;
   readonly _subscriptions?: Readonly<Record<string, { readonly ready?: boolean }>>;
-  /** Is data being held back until what was revived is ready? */
+  /** True while Meteor holds data back until all subscriptions sent again are ready. */
   _waitingForQuiescence?(): boolean;
-  /** Since 3.5, whose server keeps a session for a while unless it is told that the client has left. */
+  /** Present since Meteor 3.5, whose server keeps a session for a while unless the client says that it leaves. */
   readonly _receivedCount?: number;
+}
+
+/** A call without an answer. */
+export interface MeteorCall {
+  /** True once its frame was handed to the stream. Meteor fails a call with `noRetry` at `reset` if this is true. */
+  sentMessage?: boolean;
 }
 
 /** Meteor's ClientStream. */
@@ -33,14 +40,15 @@ export interface MeteorStream {
   _lostConnection(error?: unknown): void;
 }
 
-/** As `Meteor.status()` returns it. */
+/** The value of `Meteor.status()`. */
 export interface MeteorStatus {
   readonly status: 'connected' | 'connecting' | 'waiting' | 'offline' | 'failed';
   readonly connected: boolean;
+  /** The number of dials in this outage. The very first dial of all is no retry and does not count. */
   readonly retryCount: number;
-  /** Unix time (ms) of the next dial, while it waits for one. Missing while the browser says that there is no network. */
+  /** Unix time of the next dial, ms, while waiting for it. Missing while the browser reports that there is no network. */
   readonly retryTime?: number;
-  /** Why it has failed. */
+  /** Why the connection has failed for good. */
   readonly reason?: string;
 }
 
@@ -54,14 +62,21 @@ export interface DisconnectOptions {
   readonly _error?: string | undefined;
 }
 
-/** What Meteor's server tells the page. */
+/** The settings that Meteor's server writes into the page. */
 export interface RuntimeConfig {
   readonly ROOT_URL?: string;
   readonly ROOT_URL_PATH_PREFIX?: string;
   readonly DISABLE_SOCKJS?: unknown;
-  /** Since 3.5. */
+  /** Present since Meteor 3.5. */
   readonly DDP_TRANSPORT?: string;
 }
+
+/** Calls without an answer, by id. */
+export const callsOf = (client: MeteorConnection): Readonly<Record<string, MeteorCall>> =>
+  client._methodInvokers ?? {};
+
+export const subscriptionsOf = (client: MeteorConnection): NonNullable<MeteorConnection['_subscriptions']> =>
+  client._subscriptions ?? {};
 
 const METHODS = [
   'forEachCallback',
@@ -74,13 +89,13 @@ const METHODS = [
   '_lostConnection',
 ];
 
-/** Is it the stream of a Meteor that is known? (That of Meteor's own server-to-server connections is another.) */
-export function isKnown(stream: unknown): boolean {
+/** Is this the stream of a known Meteor? The stream of Meteor's server-to-server connections has another shape. */
+export function isKnownStream(stream: unknown): stream is MeteorStream {
   const it = Object(stream) as Record<string, unknown>;
   return (
     METHODS.every((name) => typeof it[name] === 'function') &&
     typeof it.rawUrl === 'string' &&
-    // The Connection listens to it, and by the names it always had.
+    // Meteor's Connection listens to these two events.
     ['message', 'reset'].every((name) => Array.isArray(Object(it.eventCallbacks)[name]))
   );
 }

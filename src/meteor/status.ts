@@ -1,23 +1,23 @@
 import type { Status } from '../core/api/events.ts';
 import type { MeteorStatus } from './shape.ts';
 
-/** A link's status in Meteor's words. While a link is suspect its app is still served. */
+/** The status of a link, as `Meteor.status()` shows it. A suspect link counts as connected, since it still serves its app. */
 export function meteorStatus(status: Status): MeteorStatus {
-  const not = { connected: false, retryCount: 0 };
+  const down = { connected: false, retryCount: 0 };
   switch (status.name) {
     case 'online':
     case 'suspect':
       return { status: 'connected', connected: true, retryCount: 0 };
     case 'connecting':
-      // The first attempt of all is no retry.
-      return { ...not, status: 'connecting', retryCount: status.attempt - +status.first };
+      // The very first attempt is no retry.
+      return { ...down, status: 'connecting', retryCount: status.attempt - +status.first };
     case 'waiting':
-      return { ...not, status: 'waiting', retryCount: status.attempt - 1, retryTime: status.until };
+      return { ...down, status: 'waiting', retryCount: status.attempt - 1, retryTime: status.until };
     case 'offline':
-      return { ...not, status: 'waiting' };
+      return { ...down, status: 'waiting' };
     case 'failed':
-      return { ...not, status: 'failed', reason: status.error.message };
+      return { ...down, status: 'failed', reason: status.error.message };
     case 'closed':
-      return { ...not, status: 'offline' };
+      return { ...down, status: 'offline' };
   }
 }

@@ -1,35 +1,38 @@
-/** Who is connected, whatever serves them. Only shapes are asked for, so that no package has to be there. */
-import { check } from './check.ts';
+/** Finds the connected clients of any server. Only the shape of a server is checked, so no server package has to be installed. */
+import { rule } from '../shared/validate.ts';
 
-/** One who can be told something and let go: a `ws` socket, a SockJS connection, or an object of your own. */
+/** A client that can be sent a text and closed: a `ws` socket, a SockJS connection, or an object of your own. */
 export type Client = (
   | {
       /** Sends a text frame. */
       send(text: string): unknown;
     }
   | {
-      /** The same, as SockJS calls it. */
+      /** Sends a text frame, under the name SockJS gives it. */
       write(text: string): unknown;
     }
 ) & {
   /** Called with a close code and a reason. */
   close(...args: never[]): unknown;
-  /** Ends it without asking, if it can. */
+  /** Ends the connection without a closing handshake, where the server offers that. */
   terminate?(): unknown;
 };
 
-/** As Node's own types have it: what it is called with depends on the event. */
+/** An event listener as Node's own types have it: its arguments depend on the event. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
 export type Listener = (...args: any[]) => void;
 
-/** `ws`'s `WebSocketServer`. With `noServer`, only its `clients` are known unless you emit its 'connection' as its docs advise. */
+/**
+ * `ws`'s `WebSocketServer`. With `noServer`, a client is greeted only if you emit `connection` yourself, as the `ws` docs advise;
+ * its `clients` are known either way.
+ */
 export interface WebSocketServerLike {
   readonly clients: Iterable<Client>;
   on(event: string, listener: Listener): unknown;
   off(event: string, listener: Listener): unknown;
 }
 
-/** A server of `sockjs`: it knows its connections by events only, so hand it over before the first one. */
+/** A server of the `sockjs` package. It announces its connections only by events: pass it before the first client connects. */
 export interface SockJsServerLike {
   installHandlers(...args: never[]): unknown;
   on(event: string, listener: Listener): unknown;
@@ -37,128 +40,101 @@ export interface SockJsServerLike {
 }
 
 /**
- * `Meteor.server` (Meteor 3, all its transports). `stream_server` and `sessions` are not documented by Meteor; the parts used
- * were read in Meteor 1.9 to 3.4's source.
+ * `Meteor.server` of Meteor 3, with any of its transports. Meteor does not document `stream_server` and `sessions`; the parts
+ * used here are the same in the sources of Meteor 1.9 to 3.4.
  */
 export interface MeteorServerLike {
   readonly stream_server: { all_sockets(): Iterable<Client> };
   readonly sessions: { get(id: string): Readonly<Record<'socket', Client | null>> | undefined };
-  /** Calls back when DDP's `connect` was answered with `connected`. */
+  /** Calls the listener after DDP's `connect` was answered with `connected`. */
   onConnection(listener: (handle: { readonly id: string }) => void): unknown;
 }
 
-/** A live collection such as a `Set`, or a function that is asked anew each time, works for every other server. */
+/** Where clients come from. For any other server, pass a live collection such as a `Set`, or a function that returns the clients. */
 export type ClientSource =
   WebSocketServerLike | SockJsServerLike | MeteorServerLike | ReadonlySet<Client> | (() => Iterable<Client>);
 
 /** One source, or an array of several. */
 export type Clients = ClientSource | readonly ClientSource[];
 
+/** The clients of one or more sources. */
 export interface Crowd {
-  /** Those connected now; a copy. */
-  now(): Set<Client>;
-  /** Takes the listeners off the sources. */
-  forget(): void;
+  /** The clients connected now, as a copy. */
+  list(): Set<Client>;
+  /** Removes the listeners from the sources. */
+  unwatch(): void;
 }
+
+interface Watched {
+  list(): Iterable<Client>;
+  unwatch(): void;
+}
+
+type OnJoin = (client: Client) => void;
 
 const isArray: (value: unknown) => value is readonly unknown[] = Array.isArray;
-const has = <K extends string>(value: object, ...names: K[]): value is Record<K, unknown> & object =>
-  names.every((name) => name in value);
+const hasAll = (value: unknown, ...names: string[]): boolean =>
+  typeof value === 'object' && value !== null && names.every((name) => name in value);
+
+const isMeteorServer = (value: unknown): value is MeteorServerLike => hasAll(value, 'stream_server');
+const isWebSocketServer = (value: unknown): value is WebSocketServerLike => hasAll(value, 'clients', 'on');
+const isSockJsServer = (value: unknown): value is SockJsServerLike => hasAll(value, 'installHandlers');
+const isClientSource = (value: unknown): boolean =>
+  typeof value === 'function' ||
+  isMeteorServer(value) ||
+  isWebSocketServer(value) ||
+  isSockJsServer(value) ||
+  (typeof value === 'object' && value !== null && Symbol.iterator in value);
+
+/** Holds for `Clients`. */
+export const isClients = rule(
+  'a ws or sockjs server, Meteor.server, a Set or function of clients, or an array of these',
+  (value) => (isArray(value) ? value.every(isClientSource) : isClientSource(value)),
+);
 
 /**
- * Gathers the clients of all sources.
+ * Watches the clients of all sources.
  *
- * @param joined hears of each new one that may be spoken to, where the source tells; a set or a function does not
- * @throws RangeError when `clients` is none of the kinds known
+ * @param clients checked with `isClients`
+ * @param onJoin called for each new client as soon as the server may speak to it; a set or a function cannot announce one
  */
-export function gather(clients: Clients, joined?: (client: Client) => void): Crowd {
-  const sources = (isArray(clients) ? clients : [clients]).map((source) => gatherFrom(source, joined));
+export function watchClients(clients: Clients, onJoin: OnJoin = () => {}): Crowd {
+  const sources = (isArray(clients) ? clients : [clients]).map((source) => watchSource(source, onJoin));
   return {
-    now: () => new Set(sources.flatMap((source) => [...source.now()])),
-    forget: () => sources.forEach((source) => source.forget()),
+    list: () => new Set(sources.flatMap((source) => [...source.list()])),
+    unwatch: () => sources.forEach((source) => source.unwatch()),
   };
 }
 
-function gatherFrom(
-  source: ClientSource,
-  joined: (client: Client) => void = () => {},
-): { now(): Iterable<Client>; forget(): void } {
-  const forget = (): void => {};
-  if (typeof source === 'function') return { now: source, forget };
-  check('clients', source, typeof source === 'object' && source !== null, kinds);
-  if (has(source, 'stream_server')) {
-    const handle = source.onConnection(({ id }) => {
-      const client = source.sessions.get(id)?.['socket'];
-      if (client) joined(client);
-    }) as { stop?(): void } | undefined;
-    return { now: () => source.stream_server.all_sockets(), forget: () => handle?.stop?.() };
+function watchSource(source: ClientSource, onJoin: OnJoin): Watched {
+  const unwatch = (): void => {};
+  if (typeof source === 'function') return { list: source, unwatch };
+  if (isMeteorServer(source)) return watchMeteorServer(source, onJoin);
+  if (isWebSocketServer(source)) {
+    source.on('connection', onJoin);
+    return { list: () => source.clients, unwatch: () => source.off('connection', onJoin) };
   }
-  if (has(source, 'clients', 'on')) {
-    source.on('connection', joined);
-    return { now: () => source.clients, forget: () => source.off('connection', joined) };
-  }
-  if (has(source, 'installHandlers')) {
-    const members = new Set<Client>();
-    // Null now and then: https://github.com/sockjs/sockjs-node/issues/121
-    const arrived = (
-      client: (Client & { on(event: 'close', listener: () => void): unknown }) | null,
-    ): void => {
-      if (!client) return;
-      members.add(client);
-      client.on('close', () => members.delete(client));
-      joined(client);
-    };
-    source.on('connection', arrived);
-    return { now: () => members, forget: () => source.removeListener('connection', arrived) };
-  }
-  check('clients', source, Symbol.iterator in source && typeof source !== 'string', kinds);
-  return { now: () => source, forget };
+  if (isSockJsServer(source)) return watchSockJsServer(source, onJoin);
+  return { list: () => source, unwatch };
 }
 
-const kinds = 'a ws or sockjs server, Meteor.server, a Set or function of clients, or an array of these';
-
-/** One turn of the event loop is given away after so long, so that ten thousand clients do not hold up everything else. */
-const SLICE_MS = 5;
-
-/** Does something to each, some at a time. One that fails has just gone, and harms no other. */
-export async function each(clients: Iterable<Client>, act: (client: Client) => void): Promise<void> {
-  let since = performance.now();
-  for (const client of clients) {
-    try {
-      act(client);
-    } catch {
-      // A client that cannot be told or closed will be destroyed with its connection.
-    }
-    if (performance.now() - since < SLICE_MS) continue;
-    await new Promise<void>((resume) => setImmediate(resume));
-    since = performance.now();
-  }
+function watchMeteorServer(server: MeteorServerLike, onJoin: OnJoin): Watched {
+  const handle = server.onConnection(({ id }) => {
+    const client = server.sessions.get(id)?.['socket'];
+    if (client) onJoin(client);
+  }) as { stop?(): void } | undefined;
+  return { list: () => server.stream_server.all_sockets(), unwatch: () => handle?.stop?.() };
 }
 
-export const tell = (client: Client, notice: object): void => {
-  const text = JSON.stringify(notice);
-  if ('send' in client) client.send(text);
-  else client.write(text);
-};
-
-/**
- * Closes with 1012, service restart (RFC 6455's registry), where that is possible. SockJS's raw WebSockets, and so Meteor's
- * `/websocket`, refuse to send any code of the protocol's own but 1000: faye-websocket checks it as a browser would.
- */
-export function dismiss(client: Client & { readonly protocol?: unknown }): void {
-  const code = client.protocol === 'websocket-raw' ? [] : [1012, 'service restart'];
-  // The servers agree on code and reason, but not on how they are typed.
-  client.close(...(code as never[]));
-}
-
-/** The same, but not twice to the same client. */
-export function once<T extends unknown[]>(
-  act: (client: Client, ...rest: T) => void,
-): (client: Client, ...rest: T) => void {
-  const done = new WeakSet<Client>();
-  return (client, ...rest) => {
-    if (done.has(client)) return;
-    done.add(client);
-    act(client, ...rest);
+function watchSockJsServer(server: SockJsServerLike, onJoin: OnJoin): Watched {
+  const clients = new Set<Client>();
+  // sockjs passes null now and then: https://github.com/sockjs/sockjs-node/issues/121
+  const add = (client: (Client & { on(event: 'close', listener: () => void): unknown }) | null): void => {
+    if (!client) return;
+    clients.add(client);
+    client.on('close', () => clients.delete(client));
+    onJoin(client);
   };
+  server.on('connection', add);
+  return { list: () => clients, unwatch: () => server.removeListener('connection', add) };
 }

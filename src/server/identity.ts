@@ -1,90 +1,111 @@
-import { check, checkBoolean, checkNames } from './check.ts';
-import { each, gather, tell, type Client, type Clients } from './clients.ts';
-import { acceptRate, spreadFor } from './spread.ts';
+import { isAnything, isBoolean, rule, validate, validateFields, type Rules } from '../shared/validate.ts';
+import { isClients, watchClients, type Client, type Clients } from './clients.ts';
+import { forEachClient, sendNotice } from './notify.ts';
+import { ACCEPT_PER_SECOND, isAcceptRate, spreadFor } from './spread.ts';
 
 export interface IdentityOptions {
-  /** What this node is called in reports and statuses, 1 to 256 characters. */
+  /** The name of this node in reports and statuses, 1 to 256 characters. Each node needs its own; the host name is a good one. */
   readonly id: string;
-  /** Whom to tell. */
+  /** The clients to tell: one source or an array of several. */
   readonly clients: Clients;
   /**
-   * How many clients per second the *other* nodes together take in, with all it costs them: TLS, login, subscriptions. Of it
-   * and the number of clients here follows how widely they should spread their dials if this node dies (`spreadMs`): a
-   * thousand clients at 200 per second spread over 5 s, four at once. Too high a value overloads the survivors, too low a
-   * one makes clients wait for nodes that are idle: measure it by restarting a node under load. 1 to 1 000 000.
-   * @default 200: one core that needs 5 ms for each
+   * How many clients per second the *other* nodes together can accept, with TLS, login and subscriptions. 1 to 1 000 000.
+   *
+   * Together with the number of clients here it decides how widely they spread their dials if this node dies (`spreadMs`):
+   * at 200 per second, a thousand clients spread over 5 s, three do not wait. Too high a value overloads the other nodes,
+   * too low a value keeps clients waiting for idle ones. Measure it by restarting a node under load.
+   * @default 200 (one core that needs 5 ms for each client)
    */
   readonly acceptPerSecond?: number;
   /**
-   * Tell each client as soon as its server announces it. `false` where the server must not speak first, as in DDP over a
-   * server of your own: call `tell(client)` once `connected` is sent. For `Meteor.server` this is done for you.
+   * `true`: each client is told as soon as its server announces it. `false`: the protocol does not let the server speak first,
+   * as in DDP over a server of your own; call `tell(client)` after you have sent `connected`. `Meteor.server` works with the
+   * default: it announces a client after `connected`.
    * @default true
    */
   readonly greet?: boolean;
 }
 
 export interface NodeIdentity {
-  /** Tells one client, the object that is in `clients`, which node it is on; does nothing the second time. */
+  /** Tells one client which node it is on. Pass the object that is in `clients`; a second call for it does nothing. */
   tell(client: Client): void;
-  /** Stops telling. */
+  /** Stops telling clients and removes the listeners from `clients`. */
   close(): void;
 }
 
-/** At most this often the number of clients is looked at, and those here are told of a change. */
-const EVERY_MS = 1000;
+const isNodeId = rule(
+  '1 to 256 characters',
+  (value) => typeof value === 'string' && value.length > 0 && value.length <= 256,
+);
 
-/** A change by less than this part is no news: a spread is a rough figure. */
-const CHANGE = 1 / 5;
+const RULES: Rules = {
+  // Both are required, and checked by name below.
+  id: isAnything,
+  clients: isAnything,
+  acceptPerSecond: isAcceptRate,
+  greet: isBoolean,
+};
+
+/** How often clients are counted, and so how often one is told of a new spread at most, ms. */
+const REVIEW_MS = 1000;
+
+/** A spread is a rough figure: a smaller change in the number of clients than this part is not worth a notice. */
+const MIN_CHANGE = 1 / 5;
 
 /**
- * Tells every client once which node it is on and how widely to spread if the node dies, `{"msg":"node","id":…,"spreadMs":…}`,
- * and those here again when their number has changed by a fifth, at most once a second. While there are few, `spreadMs` is 0:
- * they may dial at once. A lone client is never held back.
+ * Tells every client once which node it is on, and how widely to spread its dial if the node dies:
+ * `{"msg":"node","id":…,"spreadMs":…}`. When the number of clients has changed by a fifth, all are told again, at most once a
+ * second. With few clients `spreadMs` is 0 and they dial at once.
+ *
+ * DDPClient and Meteor apps understand the notice by default, a `FailoverWebSocket` with `serverNotices: true`.
  *
  * @example
- * nodeIdentity({ id: os.hostname(), clients: webSocketServer });
- * @throws RangeError naming the option and the value
+ * import { hostname } from 'node:os';
+ * import { nodeIdentity } from 'failover-websocket/server';
+ *
+ * nodeIdentity({ id: hostname(), clients: webSocketServer });
+ * @throws RangeError for a bad option, with its name and value
  */
 export function nodeIdentity(options: IdentityOptions): NodeIdentity {
-  const { id, greet = true } = checkNames(options, ['id', 'clients', 'acceptPerSecond', 'greet']);
-  check('id', id, typeof id === 'string' && id.length > 0 && id.length <= 256, '1 to 256 characters');
-  const rate = acceptRate(options.acceptPerSecond);
-  checkBoolean('greet', greet);
+  const { id, clients, acceptPerSecond = ACCEPT_PER_SECOND, greet = true } = validateFields(options, RULES);
+  validate('options.id', id, isNodeId);
+  validate('options.clients', clients, isClients);
 
   const told = new WeakSet<Client>();
-  /** Of how many clients `spreadMs` was made. Counting anew for each that comes would be quadratic when a crowd does. */
+  /** The number of clients that `spreadMs` was computed for. Counting again for each newcomer would cost n² for a crowd. */
   let counted = 0;
   let spreadMs = 0;
-  let telling = false;
+  let isTelling = false;
 
-  const introduce = (client: Client): void => {
+  const tell = (client: Client): void => {
     told.add(client);
-    tell(client, { msg: 'node', id, spreadMs });
+    sendNotice(client, { msg: 'node', id, spreadMs });
   };
-  const tellNew = (client: Client): void => {
-    if (!told.has(client)) introduce(client);
+  const tellNewcomer = (client: Client): void => {
+    if (!told.has(client)) tell(client);
   };
-  const crowd = gather(options.clients, greet ? tellNew : undefined);
+  const crowd = watchClients(clients, greet ? tellNewcomer : undefined);
 
-  const review = async (): Promise<void> => {
-    const clients = crowd.now();
-    if (telling || Math.abs(clients.size - counted) < counted * CHANGE) return;
-    counted = clients.size;
-    const spread = spreadFor(counted, rate);
+  const reviewSpread = async (): Promise<void> => {
+    const present = crowd.list();
+    if (isTelling || Math.abs(present.size - counted) < counted * MIN_CHANGE) return;
+    counted = present.size;
+    const spread = spreadFor(counted, acceptPerSecond);
     if (spread === spreadMs) return;
     spreadMs = spread;
-    telling = true;
-    await each(clients, (client) => told.has(client) && introduce(client));
-    telling = false;
+    isTelling = true;
+    await forEachClient(present, (client) => told.has(client) && tell(client));
+    isTelling = false;
   };
-  const timer = setInterval(() => void review(), EVERY_MS);
+  const timer = setInterval(() => void reviewSpread(), REVIEW_MS);
+  // A node with nothing else to do may end.
   timer.unref();
 
   return {
-    tell: tellNew,
+    tell: tellNewcomer,
     close() {
       clearInterval(timer);
-      crowd.forget();
+      crowd.unwatch();
     },
   };
 }

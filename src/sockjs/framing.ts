@@ -1,10 +1,10 @@
-/** SockJS's framing over WebSocket (sockjs-protocol 0.3.3): pure functions, nothing of the world. */
+/** SockJS's framing over WebSocket (sockjs-protocol 0.3.3), as pure functions. */
 
 /** A frame from the server. */
 export type SockJSFrame =
   /** `o`: the session is open. */
   | { readonly type: 'open' }
-  /** `h`: the server lives. */
+  /** `h`: the server is alive. */
   | { readonly type: 'heartbeat' }
   /** `a[…]`: messages, in order. */
   | { readonly type: 'messages'; readonly messages: readonly string[] }
@@ -12,7 +12,7 @@ export type SockJSFrame =
   | { readonly type: 'close'; readonly code: number; readonly reason: string }
   | { readonly type: 'malformed' };
 
-/** Takes a frame apart. The wire is hostile: what is not exactly a frame is malformed. Its size is the caller's business. */
+/** Parses a frame. The peer is not trusted: anything but an exact frame is malformed. The caller limits the size. */
 export function parseFrame(data: unknown): SockJSFrame {
   if (data === 'o') return { type: 'open' };
   if (data === 'h') return { type: 'heartbeat' };
@@ -27,12 +27,12 @@ export function parseFrame(data: unknown): SockJSFrame {
       return { type: 'close', code, reason };
     }
   } catch {
-    // no JSON, or none at all
+    // Not JSON, or no frame with content at all.
   }
   return { type: 'malformed' };
 }
 
-/** RFC 6455 7.4 has those from 1000 to 4999; servers use some below 3000 here, 2010 for one. */
+/** RFC 6455 7.4 allows 1000 to 4999. SockJS servers also send codes below 3000, such as 2010. */
 const isCloseCode = (code: unknown): code is number =>
   Number.isInteger(code) && Number(code) >= 1_000 && Number(code) < 5_000;
 
@@ -40,14 +40,17 @@ const isCloseCode = (code: unknown): code is number =>
 export const messageFrame = (message: string): string => JSON.stringify([message]);
 
 /**
- * The address of a SockJS endpoint's WebSockets, with a path of its own for every dial: `{attempt}` is replaced when it is
- * dialled. Servers route any server and session id without dots and slashes (sockjs-node; three digits for the server are
- * a convention of its client). A query stays; an address that ends in `/websocket` already is returned as it is.
+ * Makes the WebSocket URL of a SockJS endpoint, with a new path for every dial: a `FailoverWebSocket` replaces each `{attempt}`
+ * by a token when it dials. A query is kept. A URL that ends in `/websocket` already is returned as it is.
  *
- * @param base the endpoint: `wss:`, `ws:`, `https:`, `http:` or relative to the page
+ * @example
+ * sockjsUrl('wss://example.org/sockjs'); // 'wss://example.org/sockjs/{attempt}/{attempt}/websocket'
+ *
+ * @param base the endpoint: a `wss:`, `ws:`, `https:` or `http:` URL, or one relative to the page
  */
 export function sockjsUrl(base: string | URL): string {
   const [, path, query = ''] = /^([^?#]*?)\/*([?#].*)?$/s.exec(String(base))!;
-  // A host may have that name too.
+  // Servers accept any server and session id without dots and slashes (sockjs-node). Three digits for the server are only a
+  // convention of the SockJS client. The first part of the pattern spares a host that is called `websocket`.
   return /(^|[^/])\/websocket$/.test(path!) ? String(base) : `${path}/{attempt}/{attempt}/websocket${query}`;
 }

@@ -1,6 +1,6 @@
 /**
- * SockJS without its client: the WebSocket paths and the framing of a SockJS server (a stock Meteor server for one), so that
- * every dial has a path of its own. No `/info` request, no fallback transports.
+ * SockJS without the SockJS client: the WebSocket paths and the framing of a SockJS server, such as a stock Meteor server. Every
+ * dial has a new path. There is no `/info` request and no fallback to other transports.
  *
  * @example
  * import { DDPClient } from 'failover-websocket/ddp';

@@ -3,28 +3,38 @@ import { resolveOptions, type FailoverOptions, type UrlSource } from '../core/ap
 import { sockjsUrl } from './framing.ts';
 import { sockjsWebSocket } from './socket.ts';
 
-type Addresses = string | URL | readonly string[];
+type Endpoints = string | URL | readonly string[];
 
 /**
- * A FailoverWebSocket that speaks SockJS's framing, for `DDPClient` as its third argument or for use as it is.
+ * Creates a FailoverWebSocket that speaks SockJS's framing. Use it as it is, or pass `overSockjs` itself to `DDPClient` as the
+ * third argument. Text only: `send` throws a TypeError for binary data.
  *
- * @param url SockJS endpoints, as for FailoverWebSocket: `wss://example.org/sockjs`
- * @throws as FailoverWebSocket does
+ * @example
+ * import { overSockjs } from 'failover-websocket/sockjs';
+ *
+ * const ws = overSockjs('wss://example.org/sockjs', { policy: 'fast' });
+ * ws.onmessage = ({ data }) => console.log(data);
+ *
+ * @param url one SockJS endpoint, several, or a function that returns them, as for FailoverWebSocket
+ * @param options the options of FailoverWebSocket; `env.WebSocket` is the class underneath the framing
+ * @throws RangeError for a bad option, with its name and value
+ * @throws SyntaxError (DOMException) for a URL that cannot be dialled
+ * @throws FailoverError `unsupported` if the environment has no WebSocket class
  */
 export function overSockjs(url: UrlSource, options: FailoverOptions = {}): FailoverWebSocket {
   const { WebSocket: Native } = resolveOptions(options).env;
-  const endpoint = (addresses: Addresses) =>
-    Array.isArray(addresses) ? addresses.map(sockjsUrl) : sockjsUrl(addresses as string | URL);
-  const from: UrlSource =
+  const toWebSocketUrls = (endpoints: Endpoints) =>
+    Array.isArray(endpoints) ? endpoints.map(sockjsUrl) : sockjsUrl(endpoints as string | URL);
+  const source: UrlSource =
     typeof url === 'function'
       ? (context) => {
-          const asked = url(context);
-          return asked instanceof Promise ? asked.then(endpoint) : endpoint(asked);
+          const provided = url(context);
+          return provided instanceof Promise ? provided.then(toWebSocketUrls) : toWebSocketUrls(provided);
         }
-      : endpoint(url);
-  return new FailoverWebSocket(from, undefined, {
+      : toWebSocketUrls(url);
+  return new FailoverWebSocket(source, undefined, {
     ...options,
-    // Without one FailoverWebSocket itself says what is missing.
+    // Without a WebSocket class, FailoverWebSocket throws the error that says so.
     env: { ...options.env, ...(Native && { WebSocket: sockjsWebSocket(Native) }) },
   });
 }

@@ -3,11 +3,23 @@ import type { WebSocketConstructor } from '../core/env/env.ts';
 import { messageFrame, parseFrame } from './framing.ts';
 
 /**
- * A WebSocket class that speaks SockJS's framing over a native one: `open` when the server has opened the session, one
- * `message` for each it sent, `close` with the code and reason it gave. Its heartbeats are dispatched as `heartbeat` events.
- * A frame that is none ends it with code 1002. Text only: `send` throws a TypeError for binary data.
+ * Makes a WebSocket class that speaks SockJS's framing over a native one.
  *
- * @param Native the class underneath: the browser's `WebSocket`, or one that behaves like it (`ws` in Node 20)
+ * - `open` is dispatched when the server has opened the session, `message` for each message in a frame.
+ * - `close` has the code and reason that the server gave.
+ * - The server's heartbeats are dispatched as `heartbeat` events.
+ * - A malformed frame ends the connection with code 1002.
+ * - Text only: `send` throws a TypeError for binary data.
+ *
+ * @example
+ * import { FailoverWebSocket } from 'failover-websocket';
+ * import { sockjsUrl, sockjsWebSocket } from 'failover-websocket/sockjs';
+ *
+ * const ws = new FailoverWebSocket(sockjsUrl('wss://example.org/sockjs'), undefined, {
+ *   env: { WebSocket: sockjsWebSocket(WebSocket) },
+ * });
+ *
+ * @param Native the class underneath: the browser's `WebSocket`, or one that behaves like it (on Node 20, `ws`)
  */
 export function sockjsWebSocket(Native: WebSocketConstructor): typeof WebSocket {
   return class SockJSWebSocket extends EventTarget implements WebSocket {
@@ -26,7 +38,7 @@ export function sockjsWebSocket(Native: WebSocketConstructor): typeof WebSocket 
     declare onmessage: WebSocket['onmessage'];
     declare onerror: WebSocket['onerror'];
     declare onclose: WebSocket['onclose'];
-    /** Without effect: there is no binary data. */
+    /** Has no effect, since there is no binary data. */
     binaryType: BinaryType = 'blob';
 
     readonly #wire: WebSocket;
@@ -40,7 +52,7 @@ export function sockjsWebSocket(Native: WebSocketConstructor): typeof WebSocket 
         this.addEventListener(type, (event) => this[`on${type}`]?.(event as never));
       }
       wire.addEventListener('message', (event) => this.#receive(event));
-      // `close` follows and says the same; unheard it would be an uncaught exception in `ws`.
+      // Ignored, because `close` follows and says more. Without a listener `ws` would throw an uncaught exception.
       wire.addEventListener('error', () => {});
       wire.addEventListener('close', ({ code, reason, wasClean }) => this.#end(code, reason, wasClean));
     }
@@ -66,12 +78,21 @@ export function sockjsWebSocket(Native: WebSocketConstructor): typeof WebSocket 
     }
 
     /**
-     * @throws TypeError for binary data, InvalidStateError (DOMException) before `open`; after `close()` the message is
-     *   discarded, as `WebSocket` does
+     * Sends a message. After `close()` it is discarded, as by `WebSocket`.
+     *
+     * @throws TypeError for binary data
+     * @throws InvalidStateError (DOMException) before `open`
      */
     send(message: unknown): void {
-      if (typeof message !== 'string') throw new TypeError('SockJS: text only');
-      if (this.#state === CONNECTING) throw new DOMException('SockJS: not open yet', 'InvalidStateError');
+      if (typeof message !== 'string')
+        throw new TypeError(
+          `SockJS carries text only: expected a string, got ${Object.prototype.toString.call(message)}.`,
+        );
+      if (this.#state === CONNECTING)
+        throw new DOMException(
+          'The SockJS session is not open yet. Send after the `open` event.',
+          'InvalidStateError',
+        );
       if (this.#state === OPEN) this.#wire.send(messageFrame(message));
     }
 
@@ -91,21 +112,22 @@ export function sockjsWebSocket(Native: WebSocketConstructor): typeof WebSocket 
         this.dispatchEvent(new Event(frame.type));
       } else if (frame.type === 'messages' && this.#state === OPEN) {
         for (const message of frame.messages) {
-          // As in WebSocket: after `close()` nothing is delivered any more.
+          // A listener may have called `close()`. As with WebSocket, nothing is delivered after that.
           if (this.#state === OPEN)
             this.dispatchEvent(messageEvent({ data: message, origin } as MessageEvent));
         }
       } else if (frame.type === 'close') {
         this.#end(frame.code, frame.reason, true);
       } else {
-        this.#end(1002, 'malformed frame', false); // RFC 6455 7.4.1: protocol error
+        // RFC 6455 7.4.1: protocol error.
+        this.#end(1002, 'malformed frame', false);
       }
     }
 
     #end(code: number, reason: string, wasClean: boolean): void {
       if (this.#state === CLOSED) return;
       this.#state = CLOSED;
-      // Script may not choose 1002 here, and the server has said its word or is not worth one.
+      // Without a code: script may not send 1002, and a server that has closed the session needs none.
       this.#wire.close();
       if (!wasClean) this.dispatchEvent(new Event('error'));
       this.dispatchEvent(closeEvent({ code, reason, wasClean }));

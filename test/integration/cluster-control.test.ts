@@ -1,7 +1,7 @@
 import { request as httpRequest } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startCluster, type Cluster, type ClusterState } from '../../demo/cluster.ts';
-import { parseClientReport, Telemetry } from '../../demo/server/telemetry.ts';
+import { parseClientReport, Telemetry } from '../../demo/cluster/telemetry.ts';
 import { stateOf, until } from '../support/cluster-tools.ts';
 
 let cluster: Cluster;
@@ -49,7 +49,7 @@ describe('orders', () => {
     expect((await stateOf(cluster, 'a')).app).toBe('stopped');
     expect(await post('/api/nodes/a/hang')).toMatchObject({
       status: 409,
-      body: { error: 'cannot hang node a: its app is stopped' },
+      body: { error: 'Cannot hang node a: its app is stopped. Restart the node first.' },
     });
     expect((await post('/api/nodes/a/restart', '')).status).toBe(200);
     expect((await stateOf(cluster, 'a')).app).toBe('running');
@@ -257,6 +257,8 @@ describe('files', () => {
       });
       for (const path of [
         '/../cluster.ts',
+        '/feed.ts',
+        '/../server.ts',
         '/..%2fcluster.ts',
         '/%2e%2e/cluster.ts',
         '/....//cluster.ts',

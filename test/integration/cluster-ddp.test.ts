@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { startCluster, type Cluster } from '../../demo/cluster.ts';
-import { Accounts } from '../../demo/server/accounts.ts';
-import { DdpSession } from '../../demo/server/ddp.ts';
-import { Mirror, type Change, type Store } from '../../demo/server/store-api.ts';
+import { Accounts } from '../../demo/node/accounts.ts';
+import { DdpSession } from '../../demo/node/ddp.ts';
+import { Mirror, type Change, type Store } from '../../demo/store/store.ts';
 import { Ear, nodeUrl, until } from '../support/cluster-tools.ts';
 
 interface Link {

@@ -3,7 +3,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { DelayLine } from '../../demo/net/delay-line.ts';
 import { Flow } from '../../demo/net/flow.ts';
-import { flowHash, pick } from '../../demo/net/hash.ts';
+import { flowHash, pickByHash } from '../../demo/net/hash.ts';
 import { HealthCheck } from '../../demo/net/health.ts';
 import { listen } from '../../demo/net/ports.ts';
 import { until } from '../support/cluster-tools.ts';
@@ -19,7 +19,7 @@ describe('the hash', () => {
   it('spreads evenly over two nodes, also when all source ports are even', () => {
     for (const step of [1, 2]) {
       const ports = Array.from({ length: 4000 }, (_, i) => 32_768 + i * step);
-      const share = ports.filter((port) => pick(['a', 'b'], tuple(port)) === 'a').length / ports.length;
+      const share = ports.filter((port) => pickByHash(['a', 'b'], tuple(port)) === 'a').length / ports.length;
       expect(share).toBeGreaterThan(0.47);
       expect(share).toBeLessThan(0.53);
     }
@@ -34,7 +34,7 @@ describe('the hash', () => {
       { ...tuple(1), port: 1 },
     ];
     expect(new Set([tuple(1), ...others].map(flowHash)).size).toBe(5);
-    expect(pick([], tuple(1))).toBeUndefined();
+    expect(pickByHash([], tuple(1))).toBeUndefined();
   });
 });
 

@@ -87,8 +87,8 @@ it.each([
   await until('the end', () => run.code !== undefined);
   expect([run.code, run.err, run.out]).toEqual([
     1,
-    `port ${port + offset} (of the ${owner}) is in use. ` +
-      'The todo app needs one port and the control room the next: choose others with --port N.\n',
+    `Port ${port + offset} is in use, and the ${owner} needs it. ` +
+      'The todo app needs one port and the control room the next. Choose another with --port N.\n',
     '',
   ]);
 });

@@ -342,7 +342,9 @@ describe('bad orders', () => {
   it('refuses what the state does not allow', async () => {
     await cluster.apply('a', 'kill');
     for (const fault of ['kill', 'stop', 'hang', 'drain'] as const) {
-      await expect(cluster.apply('a', fault)).rejects.toThrow(`cannot ${fault} node a: its app is stopped`);
+      await expect(cluster.apply('a', fault)).rejects.toThrow(
+        `Cannot ${fault} node a: its app is stopped. Restart the node first.`,
+      );
     }
   });
 
@@ -367,13 +369,13 @@ describe('start, reset, stop', () => {
     const port = Number(new URL(cluster.url).port);
     await expect(startCluster({ port })).rejects.toMatchObject({
       kind: 'port',
-      message: `port ${port + 1} (of the control room) is in use`,
+      message: `Port ${port + 1} is in use, and the control room needs it.`,
     });
     await expect(startCluster({ port: port - 1 })).rejects.toThrow(
-      `port ${port} (of the control room) is in use`,
+      `Port ${port} is in use, and the control room needs it.`,
     );
     await expect(startCluster({ port: port + 1 })).rejects.toThrow(
-      `port ${port + 1} (of the balancer) is in use`,
+      `Port ${port + 1} is in use, and the balancer needs it.`,
     );
     expect(clusterProcesses(process.pid).sort()).toEqual(before.sort());
   });
@@ -396,7 +398,9 @@ describe('start, reset, stop', () => {
     expect(renewed).toHaveLength(2);
     const late = [own.apply('a', 'restart'), own.apply('a', 'drain')].map((order) => order.catch(String));
     await own.stop();
-    expect((await Promise.all(late))[1]).toBe('ClusterError: node a has ended');
+    expect((await Promise.all(late))[1]).toBe(
+      'ClusterError: Node a has ended with its cluster and takes no orders.',
+    );
     await own.stop();
     // The six of the other cluster.
     expect(clusterProcesses(process.pid)).toHaveLength(6);

@@ -2,10 +2,10 @@ import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { createServer } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { listen } from '../../demo/net/ports.ts';
-import { Child } from '../../demo/server/processes.ts';
-import { listed, Mirror, type Change, type Store, type Todo } from '../../demo/server/store-api.ts';
-import { connectRedisStore } from '../../demo/server/store-redis.ts';
-import { connectStore } from '../../demo/server/store-socket.ts';
+import { Child } from '../../demo/processes/child.ts';
+import { listTodos, Mirror, type Change, type Store, type Todo } from '../../demo/store/store.ts';
+import { connectRedisStore } from '../../demo/store/redis.ts';
+import { connectEmbeddedStore } from '../../demo/store/embedded.ts';
 import { startCluster } from '../../demo/cluster.ts';
 import { Ear, nodeUrl, until } from '../support/cluster-tools.ts';
 
@@ -121,16 +121,16 @@ describe('the embedded store', () => {
   });
   afterAll(() => child.end());
 
-  behavesAsStore(() => connectStore(port, () => {}));
+  behavesAsStore(() => connectEmbeddedStore(port, () => {}));
 
   it('tells when it is lost, and rejects where there is none', async () => {
     const own = await Child.start('store', 'store');
     const ownPort = await own.call<number>('start');
     let lost = false;
-    await connectStore(ownPort, () => (lost = true));
+    await connectEmbeddedStore(ownPort, () => (lost = true));
     await own.end();
     await until('the loss is told', () => lost);
-    await expect(connectStore(ownPort, () => {})).rejects.toThrow('ECONNREFUSED');
+    await expect(connectEmbeddedStore(ownPort, () => {})).rejects.toThrow('ECONNREFUSED');
   });
 });
 
@@ -218,7 +218,7 @@ withRedis('the store in Redis', () => {
       startCluster({ redisUrl: 'redis://user:secret@127.0.0.1:1', quiet: true }),
     ).rejects.toMatchObject({
       kind: 'start',
-      message: expect.stringMatching(/^cannot reach Redis at 127\.0\.0\.1:1: (?!.*secret)/),
+      message: expect.stringMatching(/^Cannot reach Redis at 127\.0\.0\.1:1: (?!.*secret)/),
     });
   });
 });
@@ -247,6 +247,6 @@ describe('the mirror', () => {
       ['a', todo('', 1)],
       ['c', todo('', 0)],
     ]);
-    expect(listed(todos).map(([id]) => id)).toEqual(['c', 'a', 'b']);
+    expect(listTodos(todos).map(([id]) => id)).toEqual(['c', 'a', 'b']);
   });
 });

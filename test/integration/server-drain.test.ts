@@ -10,38 +10,38 @@ import {
 } from '../../src/server/index.ts';
 import { Ear, until } from '../support/cluster-tools.ts';
 import {
-  house,
-  memoryClient,
-  meteorServer,
-  raw,
-  upgrade,
-  xhrStreaming,
-  type House,
+  startServer,
+  createMemoryClient,
+  createMeteorServer,
+  connectRaw,
+  upgradeRequest,
+  openXhrStreaming,
+  type TestServer,
 } from '../support/server-tools.ts';
 
-const houses: House[] = [];
+const servers: TestServer[] = [];
 afterEach(() => {
-  for (const { stop } of houses.splice(0)) stop();
+  for (const { stop } of servers.splice(0)) stop();
 });
 
-async function open(...args: Parameters<typeof house>): Promise<House> {
-  const opened = await house(...args);
-  houses.push(opened);
+async function open(...args: Parameters<typeof startServer>): Promise<TestServer> {
+  const opened = await startServer(...args);
+  servers.push(opened);
   return opened;
 }
 
-/** By hand, in this process. */
+/** The drain is started by hand, in this process. */
 const own = { signals: [], exit: false } as const;
-/** Longer than any test may take: what ends earlier did not wait for it. */
+/** Longer than any test may take: what ends earlier did not wait for this time. */
 const never = 600_000;
 
 describe('a node that drains', () => {
-  it('tells all clients, refuses upgrades, serves on, closes those left with 1012, then the server', async () => {
+  it('tells all clients, refuses upgrades, goes on serving, closes the remaining clients with 1012, then the server', async () => {
     const events: string[] = [];
     const { url, port, server, webSockets, sockJs } = await open();
     const elsewhere: string[] = [];
     server.on('upgrade', ({ url }) => elsewhere.push(String(url)));
-    const memory = memoryClient();
+    const memory = createMemoryClient();
     const leaving = drain(server, {
       ...own,
       clients: [webSockets, sockJs, new Set([memory])],
@@ -54,7 +54,7 @@ describe('a node that drains', () => {
     const plain = await new Ear(`${url}/ws`).opened();
     const framed = await new Ear(`${url}/sockjs/000/aaaaaaaa/websocket`).opened();
     const bare = await new Ear(`${url}/sockjs/websocket`).opened();
-    const streaming = xhrStreaming(url, 'bbbbbbbb');
+    const streaming = openXhrStreaming(url, 'bbbbbbbb');
     await until('SockJS is open', () => framed.heard.includes('o') && streaming.heard.includes('o\n'));
     elsewhere.length = 0;
 
@@ -76,7 +76,7 @@ describe('a node that drains', () => {
     await until('the notice over XHR', () => streaming.heard.endsWith(`a${JSON.stringify([text])}\n`));
 
     for (const path of ['/ws', '/sockjs/000/cccccccc/websocket', '/sockjs/websocket', '/other']) {
-      const refused = await raw(port, upgrade(path));
+      const refused = await connectRaw(port, upgradeRequest(path));
       await until('the refusal ends', () => refused.closed);
       expect(refused.received).toMatch(/^HTTP\/1\.1 503 .*\r\nConnection: close\r\nRetry-After: 1\r\n/s);
     }
@@ -104,7 +104,7 @@ describe('a node that drains', () => {
     expect(events).toHaveLength(2);
   });
 
-  it('is done as soon as all have gone', async () => {
+  it('ends as soon as all clients have gone', async () => {
     const { url, server, webSockets } = await open();
     const ear = await new Ear(`${url}/ws`).opened();
     const started = drain(server, { ...own, clients: webSockets, afterMs: never }).start();
@@ -114,44 +114,44 @@ describe('a node that drains', () => {
     expect(server.listening).toBe(false);
   });
 
-  it('is not held up by connections on which nothing happens', async () => {
-    let used: House | undefined;
+  it('does not wait for idle connections', async () => {
+    let used: TestServer | undefined;
     const { url, port, server } = (used = await open());
     const started = drain(server, { ...own, clients: used.webSockets, afterMs: never });
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     await new Promise<void>((done) =>
       get(`${url}/`, { agent }, (response) => response.resume().on('end', done)),
     );
-    const silent = await raw(port);
+    const silent = await connectRaw(port);
     await until('both are known', () => connections(server).then((count) => count === 2));
     await started.start();
     await until('the silent one ends', () => silent.closed);
     agent.destroy();
   });
 
-  it('cuts off a client that never answers the close', async () => {
+  it('cuts off a client that never answers the closing handshake', async () => {
     const { port, server, webSockets } = await open();
     const leaving = drain(server, { ...own, clients: webSockets, afterMs: 0, graceMs: 100 });
-    const mute = await raw(port, upgrade('/ws'));
+    const mute = await connectRaw(port, upgradeRequest('/ws'));
     await until('it is open', () => mute.received.includes(' 101 '));
     await leaving.start();
     await until('it is cut off', () => mute.closed);
     expect(server.listening).toBe(false);
   });
 
-  it('cuts off what it has not been told about too', async () => {
+  it('cuts off a WebSocket that is not among its clients', async () => {
     const { port, server } = await open();
     const leaving = drain(server, { ...own, clients: new Set<Client>(), afterMs: 0, graceMs: 50 });
-    const unknown = await raw(port, upgrade('/ws'));
+    const unknown = await connectRaw(port, upgradeRequest('/ws'));
     await until('it is open', () => unknown.received.includes(' 101 '));
     await leaving.start();
     await until('it is cut off', () => unknown.closed);
   });
 
-  it('lets a request under way end, and its connection with it', async () => {
+  it('lets a request under way end, then closes its connection', async () => {
     let answering: ServerResponse | undefined;
     const { url, server, webSockets } = await open((_, response) => (answering = response));
-    // Neither end would close it of its own accord.
+    // Neither side closes the connection by itself.
     server.keepAliveTimeout = 0;
     const agent = new Agent({ keepAlive: true });
     const leaving = drain(server, { ...own, clients: webSockets, afterMs: never });
@@ -182,7 +182,7 @@ describe('a node that drains', () => {
     const first = await new Ear(`${url}/ws`).opened();
     const started = leaving.start();
     await first.next(({ msg }) => msg === 'drain');
-    const late = xhrStreaming(url, 'dddddddd');
+    const late = openXhrStreaming(url, 'dddddddd');
     const notice = await until('the notice', () => /\{\\"msg.*\}/.exec(late.heard)?.[0]);
     const { afterMs, spreadMs } = JSON.parse(notice.replaceAll('\\', '')) as Record<string, number>;
     expect(afterMs).toBeLessThan(never);
@@ -193,7 +193,7 @@ describe('a node that drains', () => {
     await started;
   });
 
-  it('answers for lingerMs though nobody is there', async () => {
+  it('answers HTTP for lingerMs, even without clients', async () => {
     const { url, server, webSockets } = await open((_, response) => {
       response.statusCode = leaving.draining ? 503 : 200;
       response.end();
@@ -207,20 +207,20 @@ describe('a node that drains', () => {
     expect(performance.now() - since).toBeGreaterThan(298);
   });
 
-  it('closes clients after afterMs though it lingers longer, each once', async () => {
+  it('closes each client once after afterMs, even if lingerMs is longer', async () => {
     const { server } = await open();
-    const stuck = memoryClient();
+    const stuck = createMemoryClient();
     const clients = () => [stuck];
     await drain(server, { ...own, clients, afterMs: 10, lingerMs: 200, graceMs: 10 }).start();
     expect(stuck.closed).toEqual([[1012, 'service restart']]);
   });
 
-  it('is not harmed by one client that throws', async () => {
+  it('tells the other clients if one throws', async () => {
     const { server } = await open();
-    const broken = memoryClient(() => {
+    const broken = createMemoryClient(() => {
       throw new Error('gone');
     });
-    const other = memoryClient();
+    const other = createMemoryClient();
     const clients = new Set([broken, other]);
     await drain(server, { ...own, clients, afterMs: 10, graceMs: 10 }).start();
     expect(other.heard).toHaveLength(1);
@@ -230,7 +230,7 @@ describe('a node that drains', () => {
   it('knows the clients of a Meteor server', async () => {
     let leaving: Drain | undefined;
     const { url } = await open(undefined, ({ server, sockJs }) => {
-      leaving = drain(server, { ...own, clients: meteorServer(sockJs), afterMs: 100 });
+      leaving = drain(server, { ...own, clients: createMeteorServer(sockJs), afterMs: 100 });
     });
     const ear = await new Ear(`${url}/sockjs/websocket`).opened();
     const framed = await new Ear(`${url}/sockjs/000/aaaaaaaa/websocket`).opened();
@@ -243,12 +243,12 @@ describe('a node that drains', () => {
     expect(framed.heard).toEqual(['o', `a${JSON.stringify([notice])}`, 'c[1012,"service restart"]']);
   });
 
-  it('gives the event loop away while it tells ten thousand', async () => {
+  it('lets the event loop run while it tells ten thousand clients', async () => {
     const { server } = await open();
     const busy = (): void => {
       for (const until = performance.now() + 0.02; performance.now() < until;);
     };
-    const clients = new Set(Array.from({ length: 10_000 }, () => memoryClient(busy)));
+    const clients = new Set(Array.from({ length: 10_000 }, () => createMemoryClient(busy)));
     let turns = 0;
     let told = false;
     const count = (): void => {
@@ -259,13 +259,13 @@ describe('a node that drains', () => {
     const started = drain(server, { ...own, clients, afterMs: never }).start();
     await until('all are told', () => [...clients].every(({ heard }) => heard.length === 1));
     told = true;
-    // 10 000 times 0.02 ms in turns of 5 ms.
+    // 10 000 times 0.02 ms, in slices of 5 ms.
     expect(turns).toBeGreaterThan(30);
     clients.clear();
     await started;
   });
 
-  it('waits for onDrained only so long, and passes its error on', async () => {
+  it('waits for onDrained for graceMs at most, and rejects with its error', async () => {
     const { server: one } = await open();
     const clients = new Set<Client>();
     await drain(one, { ...own, clients, graceMs: 20, onDrained: () => new Promise(() => {}) }).start();
@@ -279,7 +279,7 @@ describe('a node that drains', () => {
     process.exitCode = 0;
   });
 
-  it('can be taken off again', async () => {
+  it('uninstall() removes all listeners', async () => {
     const { server, webSockets, sockJs } = await open();
     const listeners = (): number[] => [
       process.listenerCount('SIGUSR2'),
@@ -295,21 +295,26 @@ describe('a node that drains', () => {
   });
 });
 
-describe('the spread it asks for', () => {
+describe('the spread in the notice', () => {
   const spread = async (count: number, options: Partial<DrainOptions>): Promise<unknown> => {
     const { server } = await open();
-    const clients = new Set(Array.from({ length: count }, () => memoryClient()));
+    const clients = new Set(Array.from({ length: count }, () => createMemoryClient()));
     const [first] = clients;
     await drain(server, { ...own, clients, graceMs: 0, afterMs: 0, ...options, onDrain: () => {} }).start();
     return (first!.heard[0] as { spreadMs?: number } | undefined)?.spreadMs;
   };
 
   it.each([
-    ['one client is not held back', 1, { afterMs: 40 }, 0],
-    ['a crowd, as fast as it can be taken in', 30, { afterMs: 100, acceptPerSecond: 1000 }, 30],
-    ['half the time, so that the last can still move', 30, { afterMs: 100, acceptPerSecond: 1 }, 50],
-    ['what is wished', 30, { afterMs: 100, spreadMs: 100 }, 100],
-    ['nothing if that is wished', 30, { afterMs: 100, acceptPerSecond: 1, spreadMs: 0 }, 0],
+    ['is 0 for one client', 1, { afterMs: 40 }, 0],
+    ['fits acceptPerSecond for a crowd', 30, { afterMs: 100, acceptPerSecond: 1000 }, 30],
+    [
+      'is at most half of afterMs, so that the last client can still move',
+      30,
+      { afterMs: 100, acceptPerSecond: 1 },
+      50,
+    ],
+    ['is the option spreadMs', 30, { afterMs: 100, spreadMs: 100 }, 100],
+    ['is 0 if the option spreadMs is 0', 30, { afterMs: 100, acceptPerSecond: 1, spreadMs: 0 }, 0],
   ])('%s', async (_, count, options, expected) => {
     expect(await spread(count, options)).toBe(expected);
   });
@@ -318,29 +323,36 @@ describe('the spread it asks for', () => {
 describe('bad options', () => {
   const clients = new Set<Client>();
   it.each<[Record<string, unknown>, string]>([
-    [{ afterMs: -1 }, 'afterMs: expected a number from 0 to 600000, got -1'],
-    [{ afterMs: NaN }, 'afterMs: expected a number from 0 to 600000, got NaN'],
-    [{ afterMs: '5' }, 'afterMs: expected a number from 0 to 600000, got "5"'],
-    [{ afterMs: 10, spreadMs: 11 }, 'spreadMs: expected a number from 0 to 10, got 11'],
-    [{ acceptPerSecond: 0 }, 'acceptPerSecond: expected a number from 1 to 1000000, got 0'],
-    [{ lingerMs: Infinity }, 'lingerMs: expected a number from 0 to 600000, got Infinity'],
-    [{ graceMs: null }, 'graceMs: expected a number from 0 to 60000, got null'],
-    [{ signals: 'SIGTERM' }, 'signals: expected an array of signal names that can be handled, got "SIGTERM"'],
+    [{ afterMs: -1 }, 'options.afterMs: expected a number from 0 to 600000, got -1'],
+    [{ afterMs: NaN }, 'options.afterMs: expected a number from 0 to 600000, got NaN'],
+    [{ afterMs: '5' }, 'options.afterMs: expected a number from 0 to 600000, got "5"'],
+    [{ afterMs: 10, spreadMs: 11 }, 'options.spreadMs: expected a number from 0 to 10, got 11'],
+    [{ acceptPerSecond: 0 }, 'options.acceptPerSecond: expected a number from 1 to 1000000, got 0'],
+    [{ lingerMs: Infinity }, 'options.lingerMs: expected a number from 0 to 600000, got Infinity'],
+    [{ graceMs: null }, 'options.graceMs: expected a number from 0 to 60000, got null'],
+    [
+      { signals: 'SIGTERM' },
+      'options.signals: expected an array of names of signals that can be handled, got "SIGTERM"',
+    ],
     [
       { signals: ['SIGKILL'] },
-      "signals: expected an array of signal names that can be handled, got [ 'SIGKILL' ]",
+      'options.signals: expected an array of names of signals that can be handled, got SIGKILL',
     ],
-    [{ signals: ['TERM'] }, "signals: expected an array of signal names that can be handled, got [ 'TERM' ]"],
-    [{ signals: [15] }, 'signals: expected an array of signal names that can be handled, got [ 15 ]'],
-    [{ exit: 1 }, 'exit: expected true or false, got 1'],
-    [{ url: 'https://x' }, 'url: expected a ws or wss URL, got "https://x"'],
-    [{ url: 'x' }, 'url: expected a ws or wss URL, got "x"'],
-    [{ onDrain: 1 }, 'onDrain: expected a function, got 1'],
-    [{ onDrained: {} }, 'onDrained: expected a function, got {}'],
-    [{ clients: undefined }, 'clients: expected a ws or sockjs server, Meteor.server, a Set'],
-    [{ clients: {} }, 'clients: expected a ws or sockjs server, Meteor.server, a Set'],
-    [{ clients: [null] }, 'clients: expected a ws or sockjs server, Meteor.server, a Set'],
-    [{ clients: 'all' }, 'clients: expected a ws or sockjs server, Meteor.server, a Set'],
+    [
+      { signals: ['TERM'] },
+      'options.signals: expected an array of names of signals that can be handled, got TERM',
+    ],
+    [{ signals: [15] }, 'options.signals: expected an array of names of signals that can be handled, got 15'],
+    [{ exit: 1 }, 'options.exit: expected true or false, got 1'],
+    [{ url: 'https://x' }, 'options.url: expected a ws or wss URL, got "https://x"'],
+    [{ url: 'x' }, 'options.url: expected a ws or wss URL, got "x"'],
+    [{ onDrain: 1 }, 'options.onDrain: expected a function, got 1'],
+    [{ onDrained: {} }, 'options.onDrained: expected a function, got [object Object]'],
+    [{ polite: true }, 'options: expected clients, afterMs, spreadMs, acceptPerSecond, url, lingerMs'],
+    [{ clients: undefined }, 'options.clients: expected a ws or sockjs server, Meteor.server, a Set'],
+    [{ clients: {} }, 'options.clients: expected a ws or sockjs server, Meteor.server, a Set'],
+    [{ clients: [null] }, 'options.clients: expected a ws or sockjs server, Meteor.server, a Set'],
+    [{ clients: 'all' }, 'options.clients: expected a ws or sockjs server, Meteor.server, a Set'],
   ])('%o', async (options, message) => {
     const { server } = await open();
     const before = process.listenerCount('SIGTERM');
@@ -350,15 +362,15 @@ describe('bad options', () => {
     expect(process.listenerCount('SIGTERM')).toBe(before);
   });
 
-  it('no server, no options', async () => {
+  it('a missing server, missing options', async () => {
     const { server } = await open();
     expect(() => drain({} as HttpServer, { clients })).toThrow(
-      'server: expected an http or https server, got {}',
+      'server: expected an http or https server of Node, got [object Object]',
     );
     expect(() => drain(undefined as never, { clients })).toThrow('server: expected an http or https server');
     expect(() => drain(server, undefined as never)).toThrow('options: expected an object, got undefined');
   });
 });
 
-const connections = (server: House['server']): Promise<number> =>
+const connections = (server: TestServer['server']): Promise<number> =>
   new Promise((resolve) => server.getConnections((_, count) => resolve(count)));

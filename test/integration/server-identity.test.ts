@@ -6,7 +6,12 @@ import {
   type NodeIdentity,
 } from '../../src/server/index.ts';
 import { Ear, until } from '../support/cluster-tools.ts';
-import { house, memoryClient, meteorServer, type House } from '../support/server-tools.ts';
+import {
+  startServer,
+  createMemoryClient,
+  createMeteorServer,
+  type TestServer,
+} from '../support/server-tools.ts';
 
 const opened: { stop(): void }[] = [];
 afterEach(() => {
@@ -19,8 +24,8 @@ function identity(options: IdentityOptions): NodeIdentity {
   return made;
 }
 
-async function open(...args: Parameters<typeof house>): Promise<House> {
-  const made = await house(...args);
+async function open(...args: Parameters<typeof startServer>): Promise<TestServer> {
+  const made = await startServer(...args);
   opened.push(made);
   return made;
 }
@@ -39,14 +44,14 @@ describe('a new client', () => {
     await until('framed', () => framed.heard.length === 2);
     expect(framed.heard).toEqual(['o', `a${JSON.stringify([JSON.stringify(alone)])}`]);
 
-    // A second time it is not told: what it hears next is the other frame.
+    // The second `tell` sends nothing: the next frame is the other one.
     const [client] = webSockets.clients;
     node.tell(client!);
     client!.send('"next"');
     expect(await plain.next()).toBe('next');
   });
 
-  it('is not told before the server says so, where it must not speak first', async () => {
+  it('is not told before tell(), where the server must not speak first', async () => {
     const { url, webSockets } = await open();
     const node = identity({ id: 'n1', clients: webSockets, greet: false });
     webSockets.on('connection', (client) =>
@@ -61,9 +66,9 @@ describe('a new client', () => {
     expect(ear.heard.map((text) => JSON.parse(text) as unknown)).toEqual([{ msg: 'connected' }, alone]);
   });
 
-  it('of Meteor is told after connected', async () => {
-    let meteor: ReturnType<typeof meteorServer> | undefined;
-    const { url } = await open(undefined, ({ sockJs }) => (meteor = meteorServer(sockJs)));
+  it('of Meteor is told after `connected`', async () => {
+    let meteor: ReturnType<typeof createMeteorServer> | undefined;
+    const { url } = await open(undefined, ({ sockJs }) => (meteor = createMeteorServer(sockJs)));
     const node = identity({ id: 'n1', clients: meteor! });
     const ear = await new Ear(`${url}/sockjs/websocket`).opened();
     ear.send({ msg: 'connect' });
@@ -86,7 +91,7 @@ describe('the spread', () => {
     vi.useRealTimers();
   });
 
-  type Memory = ReturnType<typeof memoryClient>;
+  type Memory = ReturnType<typeof createMemoryClient>;
   const spreads = (client: Memory): unknown[] =>
     client.heard.map((notice) => (notice as { spreadMs: number }).spreadMs);
 
@@ -95,7 +100,7 @@ describe('the spread', () => {
     const node = identity({ id: 'n1', clients, ...options });
     const come = (count: number): Memory[] =>
       Array.from({ length: count }, () => {
-        const client = memoryClient();
+        const client = createMemoryClient();
         clients.add(client);
         node.tell(client);
         return client;
@@ -118,7 +123,7 @@ describe('the spread', () => {
     expect(spreads(first!)).toEqual(expected);
   });
 
-  it('is told again when their number has changed by a fifth, and not otherwise', async () => {
+  it('is announced again only when the number of clients has changed by a fifth', async () => {
     const { clients, come } = crowd({ acceptPerSecond: 1 });
     const [first, ...others] = come(10);
     await vi.advanceTimersByTimeAsync(1000);
@@ -140,7 +145,7 @@ describe('the spread', () => {
     expect(spreads(others[0]!)).toEqual([0, 10_000, 12_000]);
   });
 
-  it('is told at most once a second, however many come', async () => {
+  it('is announced at most once a second, even to a growing crowd', async () => {
     const { come } = crowd({ acceptPerSecond: 10 });
     const [first] = come(1);
     for (let i = 0; i < 30; i++) {
@@ -150,9 +155,9 @@ describe('the spread', () => {
     expect(spreads(first!)).toEqual([0, 5_100, 10_100, 15_100]);
   });
 
-  it('is not told to those who do not know the node yet, nor after the end', async () => {
+  it('is not announced to clients that were not told the node, nor after close()', async () => {
     const { clients, node, come } = crowd({ acceptPerSecond: 1 });
-    const early = memoryClient();
+    const early = createMemoryClient();
     clients.add(early);
     const [first] = come(3);
     await vi.advanceTimersByTimeAsync(1000);
@@ -163,7 +168,7 @@ describe('the spread', () => {
     expect(spreads(first!)).toEqual([0, 4_000]);
   });
 
-  it('is not told in one go to ten thousand', async () => {
+  it('is announced to ten thousand clients in slices', async () => {
     const { come, clients } = crowd();
     come(10_000);
     const busy = [...clients];
@@ -178,7 +183,7 @@ describe('the spread', () => {
     }
     vi.advanceTimersByTime(1000);
     expect(busy.filter(({ heard }) => heard.length === 2).length).toBeLessThan(1000);
-    // No second round while the first one goes on.
+    // No second round begins before the first one ends.
     come(2_000);
     vi.advanceTimersByTime(1000);
     expect(busy.some(({ heard }) => heard.length === 3)).toBe(false);
@@ -193,20 +198,22 @@ describe('the spread', () => {
 describe('bad options', () => {
   const clients = new Set<Client>();
   it.each<[Record<string, unknown>, string]>([
-    [{ id: '' }, 'id: expected 1 to 256 characters, got ""'],
-    [{ id: 7 }, 'id: expected 1 to 256 characters, got 7'],
-    [{ id: 'x'.repeat(257) }, `id: expected 1 to 256 characters, got "${'x'.repeat(76)}...`],
-    [{ acceptPerSecond: 0.5 }, 'acceptPerSecond: expected a number from 1 to 1000000, got 0.5'],
-    [{ acceptPerSecond: 'all' }, 'acceptPerSecond: expected a number from 1 to 1000000, got "all"'],
-    [{ greet: 'no' }, 'greet: expected true or false, got "no"'],
-    [{ clients: 5 }, 'clients: expected a ws or sockjs server, Meteor.server, a Set'],
+    [{ id: undefined }, 'options.id: expected 1 to 256 characters, got undefined'],
+    [{ name: 'n1' }, 'options: expected id, clients, acceptPerSecond, greet, got "name"'],
+    [{ id: '' }, 'options.id: expected 1 to 256 characters, got ""'],
+    [{ id: 7 }, 'options.id: expected 1 to 256 characters, got 7'],
+    [{ id: 'x'.repeat(257) }, `options.id: expected 1 to 256 characters, got "${'x'.repeat(76)}...`],
+    [{ acceptPerSecond: 0.5 }, 'options.acceptPerSecond: expected a number from 1 to 1000000, got 0.5'],
+    [{ acceptPerSecond: 'all' }, 'options.acceptPerSecond: expected a number from 1 to 1000000, got "all"'],
+    [{ greet: 'no' }, 'options.greet: expected true or false, got "no"'],
+    [{ clients: 5 }, 'options.clients: expected a ws or sockjs server, Meteor.server, a Set'],
   ])('%o', (options, message) => {
     const make = (): unknown => nodeIdentity({ id: 'n1', clients, ...options });
     expect(make).toThrow(RangeError);
     expect(make).toThrow(message);
   });
 
-  it('none', () => {
+  it('missing options', () => {
     expect(() => nodeIdentity(null as never)).toThrow('options: expected an object, got null');
   });
 });

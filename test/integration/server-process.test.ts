@@ -1,4 +1,4 @@
-/** Drain as processes see it: signals, exit codes. */
+/** What a drain is to the process: signals and exit codes. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Ear, until } from '../support/cluster-tools.ts';
-import { raw } from '../support/server-tools.ts';
+import { connectRaw } from '../support/server-tools.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 let folder: string;
@@ -59,11 +59,11 @@ async function node(options: object): Promise<Running> {
 }
 
 describe('a process that drains', () => {
-  it('ends with 0 when its clients have gone, whatever else is connected; a second signal changes nothing', async () => {
+  it('ends with 0 when its clients have gone, even with an idle connection; a second signal changes nothing', async () => {
     const { process: child, port, said, complained, exit } = await node({ afterMs: 600_000 });
     const ear = await new Ear(`http://127.0.0.1:${port}`).opened();
     expect(await ear.next()).toEqual({ msg: 'node', id: 'child', spreadMs: 0 });
-    const idle = await raw(port, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    const idle = await connectRaw(port, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n');
     await until(
       'the answer',
       () => idle.received.endsWith('serving\r\n0\r\n\r\n') || /serving$/.test(idle.received),
@@ -81,7 +81,7 @@ describe('a process that drains', () => {
     await until('the idle one ends', () => idle.closed);
   });
 
-  it('closes those who stay with 1012 and ends', async () => {
+  it('closes clients that stay with 1012, then ends', async () => {
     const { process: child, port, exit } = await node({ afterMs: 200, signals: ['SIGUSR2'] });
     const ear = await new Ear(`http://127.0.0.1:${port}`).opened();
     child.kill('SIGUSR2');
@@ -96,18 +96,18 @@ describe('a process that drains', () => {
     expect(complained()).toContain('no database');
   });
 
-  it('ends with 1 also where errors are caught elsewhere', async () => {
+  it('ends with 1 even if the app handles unhandled rejections', async () => {
     const { process: child, said, exit } = await node({ failing: true, handled: true });
     child.kill('SIGTERM');
     expect(await exit).toEqual({ code: 1, signal: null });
     expect(said()).toEqual(['drain', 'drained', 'reported: Error: no database']);
   });
 
-  it('goes on as a process with exit: false', async () => {
+  it('is not ended with exit: false', async () => {
     const { process: child, said, exit } = await node({ exit: false, graceMs: 0 });
     child.kill('SIGTERM');
     await until('it is drained', () => said().includes('drained'));
-    // Its server was all it lived for, and nothing of ours keeps it.
+    // The process ends by itself: its server is closed, and the library keeps no timer or listener.
     expect(await exit).toEqual({ code: 0, signal: null });
   });
 });

@@ -10,7 +10,7 @@ import { DDPClient } from '../../src/ddp/index.ts';
 import { overSockjs, sockjsUrl, sockjsWebSocket } from '../../src/sockjs/index.ts';
 import { until } from '../support/cluster-tools.ts';
 
-/** Every address the `ws` class was asked to dial. */
+/** Every URL that the `ws` class dialled. */
 const dialled: string[] = [];
 const SockJS = sockjsWebSocket(
   class extends WebSocket {
@@ -23,7 +23,7 @@ const SockJS = sockjsWebSocket(
 const env = { WebSocket: SockJS };
 const PATH = /\/sockjs\/([^/.]+)\/([^/.]+)\/websocket$/;
 
-/** Each dial had a server and a session id that no other had. */
+/** Every dial had its own server and session id. */
 function expectFreshPaths(atLeast: number): void {
   const ids = dialled.flatMap((url) => PATH.exec(url)!.slice(1));
   expect(dialled.length).toBeGreaterThanOrEqual(atLeast);
@@ -55,7 +55,7 @@ describe('against a sockjs server', () => {
     http.close();
   });
 
-  /** A socket on a path of its own, and what it dispatched. */
+  /** A socket on its own path, and the events it dispatched. */
   function dial(): { socket: globalThis.WebSocket; log: string[] } {
     const socket = new SockJS(
       sockjsUrl(base).replace(/\{attempt\}/g, () => Math.random().toString(36).slice(2)),
@@ -67,7 +67,7 @@ describe('against a sockjs server', () => {
     return { socket, log };
   }
 
-  it('text of every kind goes there and back, in order', async () => {
+  it('text of every kind is echoed, in order', async () => {
     const { socket, log } = dial();
     await until('open', () => socket.readyState === 1);
     const texts = [
@@ -89,13 +89,13 @@ describe('against a sockjs server', () => {
   it("the server's code and reason arrive", async () => {
     const { socket, log } = dial();
     await until('open', () => socket.readyState === 1);
-    // The types ask for a string where the library sends the code on as it is.
+    // The type asks for a string; the library sends the code as it is.
     connections[0]!.close(3_456 as never, 'moved');
     await until('the end', () => socket.readyState === 3);
     expect(log).toEqual(['open', 'close 3456 moved true']);
   });
 
-  it('a path that is none is a failed dial', async () => {
+  it('a path that the server does not know is a failed dial', async () => {
     const socket = new SockJS(`${base}/a.b/c/websocket`.replace('http', 'ws'));
     const log: string[] = [];
     socket.onerror = () => log.push('error');
@@ -113,7 +113,7 @@ describe('against a sockjs server', () => {
     ws.close();
   });
 
-  it('a link dials a fresh path after each loss and delivers what was sent meanwhile', async () => {
+  it('a link dials a new path after each loss and delivers what was sent meanwhile', async () => {
     const ws = new FailoverWebSocket(sockjsUrl(base), undefined, { policy: 'fast', env });
     const got: string[] = [];
     ws.onmessage = ({ data }) => got.push(String(data));

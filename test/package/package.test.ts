@@ -1,91 +1,23 @@
 /** The package as a user gets it: packed, unpacked into an app's node_modules, imported in every way an app may. */
-import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { readFile, realpath } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { rollup } from 'rollup';
 import commonjs from '@rollup/plugin-commonjs';
 import resolve from '@rollup/plugin-node-resolve';
+import ts from 'typescript';
 import { build as vite } from 'vite';
-import { WebSocketServer } from 'ws';
-import { ensureDist } from '../../tools/dist.ts';
-import { projectRoot } from '../../tools/run.ts';
-
-const exec = promisify(execFile);
-
-/** A DDP server that knows one method, `echo`, and one plain frame. */
-function startServer(): Promise<{ url: string; close(): void }> {
-  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
-  server.on('connection', (socket) => {
-    socket.send('{"msg":"hello"}');
-    socket.on('message', (data) => {
-      const { msg, id, params } = JSON.parse(String(data)) as { msg: string; id: string; params: unknown[] };
-      const answer = (frame: object): void => socket.send(JSON.stringify(frame));
-      if (msg === 'connect') answer({ msg: 'connected', session: 's' });
-      if (msg === 'method') {
-        answer({ msg: 'result', id, result: params[0] });
-        answer({ msg: 'updated', methods: [id] });
-      }
-    });
-  });
-  return new Promise((done) =>
-    server.on('listening', () => {
-      const { port } = server.address() as { port: number };
-      done({
-        url: `ws://127.0.0.1:${port}`,
-        close() {
-          for (const client of server.clients) client.terminate();
-          server.close();
-        },
-      });
-    }),
-  );
-}
-
-/**
- * What each consumer does: a plain frame through one entry, an EJSON value through another, a look whether both have the same
- * core, and SockJS's two functions. The WebSocket class comes from outside, as Node 20 has none.
- */
-const body = `
-  const env = { WebSocket: globalThis.testWebSocket };
-  const url = globalThis.testUrl;
-  const plain = new core.FailoverWebSocket(url, [], { env });
-  const frame = await new Promise((got) => plain.addEventListener('message', (e) => got(e.data), { once: true }));
-  plain.close();
-  const client = new ddp.DDPClient(url, { env });
-  const sent = new Date(0);
-  const echoed = await client.call('echo', sent);
-  const sameCore = client.link instanceof core.FailoverWebSocket;
-  client.close();
-  const { origin } = new URL(sockjs.sockjsUrl('wss://example.org/sockjs'));
-  const framed = typeof sockjs.sockjsWebSocket(env.WebSocket);
-  const date = echoed instanceof Date && +echoed === 0;
-  globalThis.testResult = JSON.stringify({ frame, date, sameCore, origin, framed });
-`;
-const expected = JSON.stringify({
-  frame: '{"msg":"hello"}',
-  date: true,
-  sameCore: true,
-  origin: 'wss://example.org',
-  framed: 'function',
-});
-
-const esm = `
-  import * as core from 'failover-websocket';
-  import * as ddp from 'failover-websocket/ddp';
-  import * as sockjs from 'failover-websocket/sockjs';
-  export const done = (async () => { ${body} })();
-`;
-const cjs = `
-  const core = require('failover-websocket');
-  const ddp = require('failover-websocket/ddp');
-  const sockjs = require('failover-websocket/sockjs');
-  module.exports.done = (async () => { ${body} })();
-`;
+import { createApp, packedFiles, runNode, type App } from '../support/packed-package.ts';
+import {
+  cjsConsumer,
+  esmConsumer,
+  expectedResult,
+  runConsumer,
+  startServer,
+  type ConsumerServer,
+} from './consumer-code.ts';
 
 /** What a node does: says who it is, drains, and closes its server. */
 const node = `
@@ -119,52 +51,30 @@ const nodeCjs = `
   module.exports.done = (async () => { ${node} })();
 `;
 
+let consumer: App;
 let app: string;
-let server: Awaited<ReturnType<typeof startServer>>;
-let files: string[];
+let server: ConsumerServer;
 
 beforeAll(async () => {
-  await ensureDist();
-  app = await mkdtemp(join(tmpdir(), 'failover-websocket-'));
-  const { stdout } = await exec('npm', ['pack', '--json', '--pack-destination', app], { cwd: projectRoot });
-  const [pack] = JSON.parse(stdout) as [{ filename: string; files: { path: string }[] }];
-  files = pack.files.map(({ path }) => path);
-  const home = join(app, 'node_modules/failover-websocket');
-  await mkdir(home, { recursive: true });
-  await exec('tar', ['xf', join(app, pack.filename), '-C', home, '--strip-components', '1']);
-  const manifest = JSON.parse(await readFile(join(home, 'package.json'), 'utf8')) as {
-    dependencies: Record<string, string>;
-  };
-  for (const name of [...Object.keys(manifest.dependencies), 'ws'])
-    await symlink(join(projectRoot, 'node_modules', name), join(app, 'node_modules', name));
+  consumer = await createApp({ packages: ['ws'] });
+  app = consumer.folder;
   server = await startServer();
-  await writeFile(
-    join(app, 'run.cjs'),
-    `
-      globalThis.testWebSocket = require('ws').WebSocket;
-      globalThis.testUrl = ${JSON.stringify(server.url)};
-      import(process.argv[2])
-        .then((m) => m.done ?? m.default.done)
-        .then(() => console.log(globalThis.testResult));
-    `,
-  );
+  await consumer.write('run.cjs', runConsumer(server.url));
 });
 
 afterAll(async () => {
   server?.close();
-  if (app) await rm(app, { recursive: true });
+  await consumer?.remove();
 });
 
 async function result(name: string, text?: string): Promise<string> {
-  const file = join(app, name);
-  if (text !== undefined) await writeFile(file, text);
-  const { stdout } = await exec(process.execPath, [join(app, 'run.cjs'), file], { timeout: 20_000 });
-  return stdout.trim();
+  if (text !== undefined) await consumer.write(name, text);
+  return runNode(consumer, ['run.cjs', join(app, name)]);
 }
 
 describe('the package', () => {
   it('holds what users need and nothing else', () => {
-    const others = files.filter((path) => !path.startsWith('dist/'));
+    const others = packedFiles.filter((path) => !path.startsWith('dist/'));
     expect(others.sort()).toEqual([
       'CHANGELOG.md',
       'LICENSE',
@@ -180,15 +90,15 @@ describe('the package', () => {
       'server/package.json',
       'sockjs/package.json',
     ]);
-    expect(files).toContain('dist/failover-websocket.global.js');
+    expect(packedFiles).toContain('dist/failover-websocket.global.js');
   });
 
   it('works in Node as an ES module', async () => {
-    expect(await result('node.mjs', esm)).toBe(expected);
+    expect(await result('node.mjs', esmConsumer)).toBe(expectedResult);
   });
 
   it('works in Node by require', async () => {
-    expect(await result('node.cjs', cjs)).toBe(expected);
+    expect(await result('node.cjs', cjsConsumer)).toBe(expectedResult);
   });
 
   it.each([
@@ -201,7 +111,10 @@ describe('the package', () => {
   it('keeps companion and page apart', async () => {
     const read = (name: string): Promise<string> =>
       readFile(join(app, 'node_modules/failover-websocket/dist', name), 'utf8');
-    expect((await read('server.js')).match(/(?<=from ["'])[^"']+/g)).toEqual(['node:os', 'node:util']);
+    const importsOf = async (name: string): Promise<string[]> =>
+      ts.preProcessFile(await read(name)).importedFiles.map(({ fileName }) => fileName);
+    expect(await importsOf('server.js')).toEqual(['./shared.js', 'node:os']);
+    expect(await importsOf('shared.js')).toEqual([]);
     expect(await read('failover-websocket.global.js')).not.toMatch(/service restart/i);
   });
 
@@ -222,8 +135,8 @@ describe('the package', () => {
   );
 
   it.each([
-    ['import', esm, 'esm', 'esbuild.mjs'],
-    ['require', cjs, 'cjs', 'esbuild.cjs'],
+    ['import', esmConsumer, 'esm', 'esbuild.mjs'],
+    ['require', cjsConsumer, 'cjs', 'esbuild.cjs'],
   ] as const)('works bundled by esbuild from %s', async (_, contents, format, file) => {
     await build({
       stdin: { contents, resolveDir: app },
@@ -234,11 +147,11 @@ describe('the package', () => {
       outfile: join(app, file),
       logLevel: 'error',
     });
-    expect(await result(file)).toBe(expected);
+    expect(await result(file)).toBe(expectedResult);
   });
 
   it('works bundled by rollup', async () => {
-    await writeFile(join(app, 'rollup-in.mjs'), esm);
+    await consumer.write('rollup-in.mjs', esmConsumer);
     const bundle = await rollup({
       input: join(app, 'rollup-in.mjs'),
       plugins: [resolve({ browser: true, preferBuiltins: false }), commonjs()],
@@ -247,11 +160,11 @@ describe('the package', () => {
       },
     });
     await bundle.write({ file: join(app, 'rollup-out.mjs'), format: 'es' });
-    expect(await result('rollup-out.mjs')).toBe(expected);
+    expect(await result('rollup-out.mjs')).toBe(expectedResult);
   });
 
   it('works bundled by vite', async () => {
-    await writeFile(join(app, 'vite-in.js'), esm);
+    await consumer.write('vite-in.js', esmConsumer);
     await vite({
       root: app,
       configFile: false,
@@ -261,6 +174,6 @@ describe('the package', () => {
         lib: { entry: 'vite-in.js', formats: ['es'], fileName: () => 'out.mjs' },
       },
     });
-    expect(await result('vite/out.mjs')).toBe(expected);
+    expect(await result('vite/out.mjs')).toBe(expectedResult);
   });
 });

@@ -56,4 +56,38 @@ describe('the house', () => {
       'cycle: src/core/api/a.ts → src/core/api/b.ts → src/core/api/a.ts',
     ]);
   });
+
+  it('would notice a breach in the demo', { timeout }, () => {
+    const house = {
+      'demo/main.ts': `const { smoke } = await import('./smoke.ts'); import './net/ports.ts'; smoke();`,
+      'demo/smoke.ts': `import type { Cluster } from './cluster/api.ts'; export const smoke = (c?: Cluster) => c;`,
+      'demo/cluster.ts': `import './control-room/server.ts'; import './cluster/api.ts'; import './node/main.ts';`,
+      'demo/cluster/api.ts': `export interface Cluster { x: 1 }`,
+      'demo/control-room/server.ts': `import type { Cluster } from '../cluster.ts'; export type C = Cluster;`,
+      'demo/control-room/page/app.js': `import { h } from './dom.js'; import '../orders.ts'; import 'ws'; h();`,
+      'demo/control-room/page/dom.js': `import { app } from './app.js'; export const h = () => app;`,
+      'demo/app/app.js': `export { h } from '../control-room/page/dom.js';`,
+      'demo/node/main.ts': `import 'ws'; import 'no-such-package'; import '../../src/server/index.ts'; import '../app/app.js';`,
+      'demo/net/ports.ts': `import '../node/sockets.ts';`,
+      'demo/attic/x.ts': `import '../../test/sim/main.ts';`,
+      'src/server/index.ts': `import '../../demo/net/flow.ts';`,
+    };
+    expect(findings(house)).toEqual([
+      'demo/main.ts: main.ts may not import net',
+      'demo/smoke.ts: smoke.ts may not import cluster',
+      'demo/cluster.ts: cluster.ts may not import node',
+      'demo/control-room/server.ts: control-room may not import cluster.ts',
+      'demo/control-room/page/app.js: control-room/page may not import control-room',
+      'demo/control-room/page/app.js: control-room/page is a page and cannot import ws',
+      'demo/app/app.js: app may not import control-room/page',
+      'demo/node/main.ts: unknown package no-such-package',
+      'demo/node/main.ts: node may not import app',
+      'demo/net/ports.ts: net may not import node',
+      'demo/attic/x.ts: the house has no room attic',
+      'demo/attic/x.ts: attic may not import test',
+      'src/server/index.ts: server may not import demo',
+      'cycle: demo/cluster.ts → demo/control-room/server.ts → demo/cluster.ts',
+      'cycle: demo/control-room/page/dom.js → demo/control-room/page/app.js → demo/control-room/page/dom.js',
+    ]);
+  });
 });

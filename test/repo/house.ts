@@ -1,21 +1,56 @@
-/** Reads the sources with TypeScript and says where they break the rules of the house: who may import whom, and the one door to the outside world. */
+/** Reads the sources with TypeScript and reports where they break the rules of the house: import direction, and one door to the outside world. */
 import { relative } from 'node:path';
 import ts from 'typescript';
 import { projectRoot } from '../../tools/run.ts';
 
-/** Each room of `src` (a folder, a floor of `core`, or a file at the top) and the rooms it may import from. A room that is not listed is a finding. */
+/** A part of the project whose imports run one way. */
+interface Building {
+  /** The room of a file: a folder, or a file at the top. `path` is below the building's own folder. */
+  room(path: string): string;
+  /** The rooms each room may import from. A room that is not listed is a finding. */
+  mayImport: Readonly<Record<string, readonly string[]>>;
+}
+
+/** Inside the core imports run one way: facade → link → rules → api → env. */
 const core = ['core/facade', 'core/link', 'core/rules', 'core/api', 'core/env', 'shared'];
-const mayImport: Record<string, readonly string[]> = {
-  shared: [],
-  // Inside the core one way down: facade → link → rules → api → env.
-  ...Object.fromEntries(core.slice(0, -1).map((floor, i) => [floor, core.slice(i + 1)])),
-  sockjs: core,
-  ddp: core,
-  meteor: [...core, 'sockjs'],
-  server: ['shared'],
-  'index.ts': core,
-  'script.ts': ['ddp', 'meteor', 'sockjs', 'index.ts'],
+const buildings: Readonly<Record<string, Building>> = {
+  src: {
+    room: (path) => {
+      const [folder = '', floor = ''] = path.split('/');
+      return folder === 'core' ? `core/${floor}` : folder;
+    },
+    mayImport: {
+      shared: [],
+      ...Object.fromEntries(core.slice(0, -1).map((floor, i) => [floor, core.slice(i + 1)])),
+      sockjs: core,
+      ddp: core,
+      meteor: [...core, 'sockjs'],
+      server: ['shared'],
+      'index.ts': core,
+      'script.ts': ['ddp', 'meteor', 'sockjs', 'index.ts'],
+    },
+  },
+  demo: {
+    room: (path) => (path.startsWith('control-room/page/') ? 'control-room/page' : path.split('/')[0]!),
+    mayImport: {
+      'main.ts': ['smoke.ts', 'cluster.ts'],
+      'smoke.ts': ['cluster.ts', 'src', 'tools'],
+      'cluster.ts': ['control-room', 'cluster', 'net', 'processes', 'tools'],
+      'control-room': ['cluster', 'http', 'tools'],
+      // Of the programs it starts it needs the options' types.
+      cluster: ['node', 'net', 'processes'],
+      node: ['store', 'net', 'http', 'processes', 'src'],
+      store: ['net', 'processes'],
+      net: ['processes'],
+      processes: ['tools'],
+      http: [],
+      app: [],
+      'control-room/page': [],
+    },
+  },
 };
+/** Rooms whose files a browser loads as they are: it finds no packages. */
+const pages = ['app', 'control-room/page'];
 
 /** Packages with one importer each, so that their defects and their replacement concern one file. */
 const soleImporter: Record<string, string> = {
@@ -41,72 +76,101 @@ const outside = new Set(
    addEventListener removeEventListener dispatchEvent process`.split(/\s+/),
 );
 
-function room(file: string): string {
-  const [, folder = file, floor = ''] = file.split('/');
-  return folder === 'core' ? `core/${floor}` : folder;
+/** The building of a file, and its room there. */
+function place(file: string): { building: string; room: string } {
+  const [building = ''] = file.split('/');
+  return { building, room: buildings[building]?.room(file.slice(building.length + 1)) ?? building };
 }
 
-/** The sources, or those given in `files` (path from the project's root → text) in their place. */
+/** Checks the sources, or those given in `files` (path from the project's root → text) in their place. */
 export function findings(files?: Readonly<Record<string, string>>): string[] {
   const { config } = ts.readConfigFile(`${projectRoot}tsconfig.json`, (path) => ts.sys.readFile(path)) as {
     config: object;
   };
   const parsed = ts.parseJsonConfigFileContent({ ...config, include: ['src'] }, ts.sys, projectRoot);
-  const host = ts.createCompilerHost(parsed.options);
-  let names = parsed.fileNames;
-  if (files) {
-    const given = new Map(Object.entries(files).map(([path, text]) => [`${projectRoot}${path}`, text]));
-    const { fileExists, readFile } = host;
-    host.fileExists = (path) => given.has(path) || fileExists(path);
-    host.readFile = (path) => given.get(path) ?? readFile(path);
-    names = [...given.keys()];
-  }
-  const program = ts.createProgram(names, parsed.options, host);
+  const given =
+    files && new Map(Object.entries(files).map(([path, text]) => [`${projectRoot}${path}`, text]));
+  const names = given
+    ? [...given.keys()]
+    : [...parsed.fileNames, ...ts.sys.readDirectory(`${projectRoot}demo`, ['.ts', '.js'])];
+  const readFile = (path: string): string | undefined => given?.get(path) ?? ts.sys.readFile(path);
+
   const found: string[] = [];
   const graph = new Map<string, string[]>();
+  const checked = names.filter((name) => relative(projectRoot, name).startsWith('src/'));
+  const program = typedProgram(checked, parsed.options, readFile, given);
   for (const name of names) {
-    const source = program.getSourceFile(name)!;
     const file = relative(projectRoot, name);
-    graph.set(file, imports(source, file, program, found));
-    if (file !== door && !ownDoor.includes(room(file)))
+    // Imports need the syntax only; types cost seconds.
+    const source =
+      program.getSourceFile(name) ?? ts.createSourceFile(name, readFile(name) ?? '', ts.ScriptTarget.ES2022);
+    graph.set(file, imports(source, file, parsed.options, found));
+    if (checked.includes(name) && file !== door && !ownDoor.includes(place(file).room))
       worldly(source, file, program.getTypeChecker(), found);
   }
   return [...found, ...cycles(graph)];
 }
 
-function imports(source: ts.SourceFile, file: string, program: ts.Program, found: string[]): string[] {
+function typedProgram(
+  names: readonly string[],
+  options: ts.CompilerOptions,
+  readFile: (path: string) => string | undefined,
+  given?: ReadonlyMap<string, string>,
+): ts.Program {
+  const host = ts.createCompilerHost(options);
+  const { fileExists } = host;
+  host.fileExists = (path) => given?.has(path) || fileExists(path);
+  host.readFile = readFile;
+  return ts.createProgram(names, options, host);
+}
+
+/** Reports the imports of a file that the house does not allow; returns the files it imports. */
+function imports(
+  source: ts.SourceFile,
+  file: string,
+  options: ts.CompilerOptions,
+  found: string[],
+): string[] {
+  const { building, room } = place(file);
+  const mayImport = buildings[building]?.mayImport[room];
+  if (mayImport === undefined) found.push(`${file}: the house has no room ${room}`);
   const targets: string[] = [];
   const visit = (node: ts.Node): void => {
     const specifier = specifierOf(node);
-    if (specifier !== undefined) {
-      const { resolvedModule } = ts.resolveModuleName(
-        specifier,
-        source.fileName,
-        program.getCompilerOptions(),
-        ts.sys,
-      );
-      if (specifier.startsWith('.')) {
-        // A file that exists only in memory cannot be resolved on disk; a relative name has one meaning anyway.
-        const target = relative(projectRoot, new URL(specifier, `file://${source.fileName}`).pathname);
-        targets.push(target);
-        const from = room(file);
-        const to = room(target);
-        if (from !== to && !mayImport[from]?.includes(to))
-          found.push(`${file}: ${from} may not import ${to}`);
-        if (pure.includes(from) && (target === door || target === doorType))
-          found.push(`${file}: ${from} is pure and may not name Env`);
-      } else {
-        const owner = soleImporter[specifier];
-        if (owner && owner !== file) found.push(`${file}: only ${owner} may import ${specifier}`);
-        else if (!resolvedModule && !specifier.startsWith('node:'))
-          found.push(`${file}: unknown package ${specifier}`);
-      }
-    }
+    if (specifier?.startsWith('.')) {
+      // A file that exists only in memory cannot be resolved on disk; a relative name has one meaning anyway.
+      const target = relative(projectRoot, new URL(specifier, `file://${source.fileName}`).pathname);
+      targets.push(target);
+      const to = place(target);
+      const name = to.building === building ? to.room : to.building;
+      if ((to.building !== building || to.room !== room) && !mayImport?.includes(name))
+        found.push(`${file}: ${room} may not import ${name}`);
+      if (building === 'src' && pure.includes(room) && (target === door || target === doorType))
+        found.push(`${file}: ${room} is pure and may not name Env`);
+    } else if (specifier !== undefined) checkPackage(specifier, source.fileName, file, options, found);
     ts.forEachChild(node, visit);
   };
-  if (!(room(file) in mayImport)) found.push(`${file}: the house has no room ${room(file)}`);
   visit(source);
   return targets;
+}
+
+function checkPackage(
+  specifier: string,
+  fileName: string,
+  file: string,
+  options: ts.CompilerOptions,
+  found: string[],
+): void {
+  const owner = soleImporter[specifier];
+  const { building, room } = place(file);
+  if (building === 'demo' && pages.includes(room))
+    found.push(`${file}: ${room} is a page and cannot import ${specifier}`);
+  else if (owner && owner !== file) found.push(`${file}: only ${owner} may import ${specifier}`);
+  else if (
+    !specifier.startsWith('node:') &&
+    !ts.resolveModuleName(specifier, fileName, options, ts.sys).resolvedModule
+  )
+    found.push(`${file}: unknown package ${specifier}`);
 }
 
 function specifierOf(node: ts.Node): string | undefined {
@@ -131,7 +195,7 @@ function worldly(source: ts.SourceFile, file: string, checker: ts.TypeChecker, f
       const { parent } = node;
       const member =
         ts.isPropertyAccessExpression(parent) && parent.expression === node ? parent.name.text : '';
-      const may = node.text === 'console' && warns.includes(room(file));
+      const may = node.text === 'console' && warns.includes(place(file).room);
       if (outside.has(node.text) && !may) report(node, node.text);
       else if (node.text === 'Math' && member === 'random') report(node, 'Math.random');
       else if (node.text === 'Date' && (member === 'now' || readsClock(node)))

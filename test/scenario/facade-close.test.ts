@@ -244,13 +244,13 @@ describe('close()', () => {
   });
 
   test.each<[unknown, string]>([
-    [999, 'close: code 999, expected 1000 or 3000 to 4999'],
-    [1001, 'code 1001'],
-    [1006, 'code 1006'],
-    [2999, 'code 2999'],
-    [5000, 'code 5000'],
-    [NaN, 'code NaN'],
-    ['x', 'code "x"'],
+    [999, 'close: expected code 1000 or one from 3000 to 4999, got 999.'],
+    [1001, 'got 1001.'],
+    [1006, 'got 1006.'],
+    [2999, 'got 2999.'],
+    [5000, 'got 5000.'],
+    [NaN, 'got NaN.'],
+    ['x', 'got "x".'],
   ])('with code %s: InvalidAccessError, and the link lives', async (code, message) => {
     const ws = world.link();
     const close = () => ws.close(code as number);

@@ -387,7 +387,7 @@ describe('the queue', () => {
     world.last.vanished = true;
     await world.pass(400);
     ws.send('held');
-    expect(() => ws.send('too much')).toThrow('send: ');
+    expect(() => ws.send('too much')).toThrow('does not fit into the queue, which holds 1 of 1 messages');
   });
 
   test('a frame that waits is what it was when it was sent', async () => {

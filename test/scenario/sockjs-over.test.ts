@@ -14,8 +14,8 @@ test.each([
     ['wss://a.example/sockjs', 'wss://b.example/sockjs'],
   ],
   ['a function', () => 'wss://app.example/sockjs', ['wss://app.example/sockjs']],
-  ['one that has to ask', () => Promise.resolve(['wss://app.example/sockjs']), ['wss://app.example/sockjs']],
-])('%s: every dial has a path of its own', async (_, url, endpoints) => {
+  ['an async function', () => Promise.resolve(['wss://app.example/sockjs']), ['wss://app.example/sockjs']],
+])('%s: every dial has its own path', async (_, url, endpoints) => {
   const world = new World();
   try {
     const ws = overSockjs(url, { env: { ...world.env, random: seeded(1) } });
@@ -30,12 +30,19 @@ test.each([
   }
 });
 
-test('options and addresses are checked as ever', () => {
+test('options and URLs are checked as by FailoverWebSocket', () => {
   const world = new World();
   expect(() => overSockjs('wss://app.example/sockjs', { hedge: 1 as never })).toThrow(
     /hedge: expected true or false, got 1/,
   );
-  expect(() => overSockjs('ftp://app.example/sockjs', { env: world.env })).toThrow(/no WebSocket URL/);
-  expect(() => overSockjs('wss://app.example/sockjs')).toThrow(/env.WebSocket: none/);
+  expect(() => overSockjs('ftp://app.example/sockjs', { env: world.env })).toThrow(
+    expect.objectContaining({
+      name: 'SyntaxError',
+      message: expect.stringContaining('ftp://app.example/sockjs') as string,
+    }),
+  );
+  expect(() => overSockjs('wss://app.example/sockjs')).toThrow(
+    expect.objectContaining({ name: 'FailoverError', kind: 'unsupported' }),
+  );
   world.dispose();
 });

@@ -1,10 +1,14 @@
-/** What the tests of the demo cluster share: sockets that remember what they heard, and waiting for conditions. */
+/** Helpers for tests of the demo cluster: sockets that record what they receive, waits for conditions, and process checks. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 import type { Cluster, NodeId } from '../../demo/cluster.ts';
 
-/** Asks again and again until the answer is truthy; fails naming `what` when it takes too long. */
+/**
+ * Calls `ask` every 5 ms until it returns something truthy.
+ *
+ * @throws Error that names `what` when it takes longer than `timeoutMs`
+ */
 export async function until<T>(
   what: string,
   ask: () => T | Promise<T>,
@@ -14,12 +18,12 @@ export async function until<T>(
   for (;;) {
     const answer = await ask();
     if (answer) return answer;
-    if (performance.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`);
+    if (performance.now() > deadline) throw new Error(`Waited ${timeoutMs} ms in vain for: ${what}`);
     await delay(5);
   }
 }
 
-/** A WebSocket that keeps everything it receives. */
+/** A WebSocket that records everything it receives. */
 export class Ear {
   readonly socket: WebSocket;
   readonly heard: string[] = [];
@@ -35,11 +39,12 @@ export class Ear {
 
   async opened(): Promise<this> {
     await until('the socket opens', () => this.socket.readyState === WebSocket.OPEN || this.closed);
-    if (this.socket.readyState !== WebSocket.OPEN) throw this.error ?? new Error('closed before it opened');
+    if (this.socket.readyState !== WebSocket.OPEN)
+      throw this.error ?? new Error('The socket closed before it opened.');
     return this;
   }
 
-  /** The first message not taken yet that fits, as JSON; it and those before it count as taken. */
+  /** Waits for the first recorded message that fits, parsed as JSON. Removes it and all before it from the record. */
   async next<T = Record<string, unknown>>(fits: (message: T) => boolean = () => true): Promise<T> {
     return until(`a message that fits ${fits} among ${this.heard.join(' ').slice(0, 500)}`, () => {
       const found = this.heard.findIndex((text) => fits(JSON.parse(text) as T));
@@ -48,7 +53,7 @@ export class Ear {
     });
   }
 
-  /** Forgets what was heard so far. */
+  /** Clears the record. */
   taken(): this {
     this.heard.length = 0;
     return this;
@@ -63,7 +68,7 @@ export class Ear {
   }
 }
 
-/** Dials the plain endpoint until the balancer's hash takes it to the wanted node; refusals by the other one count as misses. */
+/** Connects to the plain endpoint, again and again, until the balancer's hash assigns the wanted node. */
 export async function reach(cluster: Cluster, node: NodeId): Promise<Ear> {
   return until(`a connection that is served by ${node}`, async () => {
     const ear = new Ear(`${cluster.url}/ws`);
@@ -74,21 +79,21 @@ export async function reach(cluster: Cluster, node: NodeId): Promise<Ear> {
   });
 }
 
-/** The gateway's address of a node, past the balancer. */
+/** Address of a node's gateway, which bypasses the balancer. */
 export async function nodeUrl(cluster: Cluster, id: NodeId): Promise<string> {
   return `http://127.0.0.1:${(await stateOf(cluster, id)).port}`;
 }
 
 export async function stateOf(cluster: Cluster, id: NodeId) {
   const node = (await cluster.state()).nodes.find((candidate) => candidate.id === id);
-  if (!node) throw new Error(`no node ${id}`);
+  if (!node) throw new Error(`The cluster has no node ${id}.`);
   return node;
 }
 
 interface ProcessInfo {
   pid: number;
   parent: number;
-  /** The kernel's letter: T is stopped, Z is dead and not yet collected. */
+  /** The kernel's state letter (proc_pid_stat(5)): T for stopped, Z for ended but not yet collected. */
   state: string;
 }
 
@@ -102,7 +107,7 @@ export function processInfo(pid: number): ProcessInfo | undefined {
   }
 }
 
-/** The living processes a cluster in process `parent` has started. */
+/** Process ids of the living children that a cluster in process `parent` has started. */
 export function clusterProcesses(parent: number): number[] {
   return readdirSync('/proc')
     .map((name) => (/^\d+$/.test(name) ? processInfo(Number(name)) : undefined))

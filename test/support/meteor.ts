@@ -18,7 +18,7 @@ export class ClientStream {
   options: { retry?: boolean } = { retry: true };
   eventCallbacks: Record<string, Callback[]> = {};
   currentStatus: MeteorStatus = { status: 'connecting', connected: false, retryCount: 0 };
-  /** As Tracker's dependency: how often it was asked, how often it changed. */
+  /** Stands for Tracker's dependency: how often it was read, and how often it changed. */
   statusListeners = { asked: 0, changes: 0 };
   statusChanged = () => void this.statusListeners.changes++;
   socket: WebSocket | undefined;
@@ -121,20 +121,20 @@ interface Invoker {
   settle(result: unknown): void;
 }
 
-/** What Meteor's Connection does with its stream: sends everything again at `reset`, holds data back until it is whole. */
+/** What Meteor's Connection does with its stream: it sends everything again at `reset`, and holds data back until all is there. */
 export class Connection {
   readonly _stream: MeteorStream;
   _heartbeatInterval = 17_500;
   _methodInvokers: Record<string, Invoker> = {};
   _subscriptions: Record<string, { name: string; ready: boolean }> = {};
   _receivedCount?: number;
-  /** What an observer of the documents was told. */
+  /** Events of an observer of the documents. */
   readonly events: string[] = [];
-  /** How the calls ended, in that order. */
+  /** Results of the calls, in the order they ended. */
   readonly settled: string[] = [];
-  /** What it was told by its stream. */
+  /** Events of its stream. */
   readonly told: string[] = [];
-  /** Runs at `reset`, as accounts' resume of a login does. */
+  /** Called at `reset`, as Meteor's accounts package resumes a login then. */
   onReconnect: () => void = () => {};
   #docs = new Map<string, string>();
   #fresh: Map<string, string> | undefined;
@@ -235,7 +235,7 @@ export class Connection {
     invoker.settle(invoker.result.result);
   }
 
-  /** Everything revived is there: the difference is what the app sees. */
+  /** Everything is there again: the app sees only the difference. */
   #quiesce(): void {
     if (!this.#fresh || this.#reviving.size > 0) return;
     const [before, after] = [this.#docs, this.#fresh];
@@ -246,11 +246,11 @@ export class Connection {
   }
 }
 
-/** A Meteor client in this world, as its app finds it when its code begins to run: the first dial is under way. */
-export const meteor = (world: World): Connection & MeteorConnection =>
+/** A Meteor client as its app finds it when its code begins to run: the first dial is under way. */
+export const createMeteorApp = (world: World): Connection & MeteorConnection =>
   new Connection(new ClientStream(world));
 
-/** A world with one cluster, whose collection has one document, and a Meteor app in it. */
+/** A world with a Meteor app and one cluster, whose collection has one document. */
 export class MeteorWorld extends World {
   readonly cluster = new Cluster(this);
 
@@ -259,7 +259,7 @@ export class MeteorWorld extends World {
     this.cluster.docs.set('a', { n: 1 });
   }
 
-  install(app = meteor(this), options: MeteorFailoverOptions = {}) {
+  install(app = createMeteorApp(this), options: MeteorFailoverOptions = {}) {
     const uninstall = installFailover(app, {
       policy: 'fast',
       probe: false,
@@ -270,7 +270,7 @@ export class MeteorWorld extends World {
     return { app, uninstall };
   }
 
-  /** An app with a subscription that is ready, on a link that is up. */
+  /** An app with a ready subscription, on a link that is up. */
   async up(options?: MeteorFailoverOptions, node: Behaviour = this.cluster.node()) {
     this.behaviour = node;
     const all = this.install(undefined, options);

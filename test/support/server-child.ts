@@ -1,4 +1,4 @@
-/** A node as a process of its own: serves `ws`, drains on SIGTERM, says on stdout what happens. Settings come as JSON in argv. */
+/** A node in its own process: serves `ws`, drains on SIGTERM, reports on stdout. Its settings are JSON in `argv`. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { WebSocketServer } from 'ws';
@@ -6,7 +6,7 @@ import { drain, nodeIdentity } from '../../src/server/index.ts';
 
 const settings = JSON.parse(process.argv[2] ?? '{}') as { failing?: boolean; handled?: boolean };
 const { failing, handled, ...options } = settings;
-// As apps do that report their errors elsewhere.
+// As in an app that reports its errors elsewhere.
 if (handled) process.on('unhandledRejection', (error) => console.log(`reported: ${String(error)}`));
 const server = createServer((_, response) => response.end(leaving.draining ? 'draining' : 'serving'));
 const clients = new WebSocketServer({ server });

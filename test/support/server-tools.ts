@@ -1,4 +1,4 @@
-/** What the tests of the server companion share: a real server with everything on it, and raw ways to reach it. */
+/** Shared by the tests of `server`: a real server with `ws` and `sockjs`, and raw connections to it. */
 import { createServer, request, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import sockjs from 'sockjs';
@@ -6,7 +6,7 @@ import { WebSocketServer } from 'ws';
 import type { Client } from '../../src/server/index.ts';
 import { until } from './cluster-tools.ts';
 
-export interface House {
+export interface TestServer {
   server: Server;
   webSockets: WebSocketServer;
   sockJs: sockjs.Server;
@@ -16,12 +16,12 @@ export interface House {
   stop(): void;
 }
 
-/** `ws` and `sockjs` on one http server, as apps install them. */
-export async function house(
+/** Starts an http server with `ws` and `sockjs`, as apps install them. */
+export async function startServer(
   answer: (request: IncomingMessage, response: ServerResponse) => void = (_, response) => response.end('ok'),
-  /** Before anything listens. */
-  install: (house: Omit<House, 'url' | 'port' | 'stop'>) => void = () => {},
-): Promise<House> {
+  /** Called before the server listens. */
+  install: (server: Omit<TestServer, 'url' | 'port' | 'stop'>) => void = () => {},
+): Promise<TestServer> {
   const server = createServer(answer);
   const webSockets = new WebSocketServer({ server, path: '/ws' });
   const sockJs = sockjs.createServer({ prefix: '/sockjs', log: () => {} });
@@ -37,8 +37,8 @@ export async function house(
   return { server, webSockets, sockJs, url: `http://127.0.0.1:${port}`, port, stop };
 }
 
-/** A client in memory that keeps what it is told. */
-export function memoryClient(send?: () => void): Client & { heard: unknown[]; closed: unknown[][] } {
+/** A client in memory that records what is sent to it. */
+export function createMemoryClient(send?: () => void): Client & { heard: unknown[]; closed: unknown[][] } {
   const heard: unknown[] = [];
   const closed: unknown[][] = [];
   return {
@@ -54,16 +54,16 @@ export function memoryClient(send?: () => void): Client & { heard: unknown[]; cl
   };
 }
 
-export interface Raw {
+export interface RawConnection {
   socket: Socket;
   received: string;
   closed: boolean;
 }
 
-/** A TCP connection that says what it is told to and nothing else. */
-export async function raw(port: number, text = ''): Promise<Raw> {
+/** Opens a TCP connection that sends only the given text. */
+export async function connectRaw(port: number, text = ''): Promise<RawConnection> {
   const socket = connect({ port, host: '127.0.0.1' });
-  const state: Raw = { socket, received: '', closed: false };
+  const state: RawConnection = { socket, received: '', closed: false };
   socket.on('data', (data) => (state.received += String(data)));
   socket.on('error', () => {});
   socket.on('close', () => (state.closed = true));
@@ -72,32 +72,32 @@ export async function raw(port: number, text = ''): Promise<Raw> {
   return state;
 }
 
-export const upgrade = (path: string): string =>
+export const upgradeRequest = (path: string): string =>
   `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
   'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';
 
-export interface Streaming {
+export interface XhrSession {
   heard: string;
   ended: boolean;
   end(): void;
 }
 
-/** Opens an XHR streaming session of SockJS; what it receives is collected. */
-export function xhrStreaming(url: string, session: string): Streaming {
+/** Opens an XHR streaming session of SockJS and collects what it receives. */
+export function openXhrStreaming(url: string, session: string): XhrSession {
   const opening = request(`${url}/sockjs/000/${session}/xhr_streaming`, { method: 'POST' }, (response) =>
     response
       .on('data', (data) => (state.heard += String(data)))
       .on('error', () => {})
       .on('close', () => (state.ended = true)),
   );
-  const state: Streaming = { heard: '', ended: false, end: () => opening.destroy() };
+  const state: XhrSession = { heard: '', ended: false, end: () => opening.destroy() };
   opening.on('error', () => {});
   opening.end();
   return state;
 }
 
-/** The parts of `Meteor.server` (3.4) that matter, over a real SockJS server. */
-export function meteorServer(sockJs: sockjs.Server) {
+/** The parts of `Meteor.server` (3.4) that are used, over a real SockJS server. */
+export function createMeteorServer(sockJs: sockjs.Server) {
   type MeteorSocket = sockjs.Connection & { send(text: string): void };
   let open: MeteorSocket[] = [];
   const hooks: ((handle: { id: string }) => void)[] = [];

@@ -1,6 +1,6 @@
 import type { CloseDetails } from '../rules/classify.ts';
 
-/** The DOM events of a link, also where the environment lacks a class (Node 20 has no CloseEvent). */
+/** The DOM events of a link, also where the environment lacks a class: Node 20 has no CloseEvent. */
 
 /** The states of a WebSocket. */
 export const CONNECTING = 0;
@@ -13,6 +13,6 @@ export const closeEvent = (detail: CloseDetails): Event =>
     ? new CloseEvent('close', detail)
     : Object.assign(new Event('close'), detail);
 
-/** A dispatched event cannot be dispatched again, so the app gets a copy. */
+/** An event can be dispatched only once, so the app gets a copy. */
 export const messageEvent = ({ data, origin }: MessageEvent): MessageEvent =>
   new MessageEvent('message', { data: data as unknown, origin });

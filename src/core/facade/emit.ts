@@ -1,7 +1,7 @@
 import type EventEmitter from 'eventemitter3';
 import { isolate, type Env } from '../env/env.ts';
 
-/** As eventemitter3 emits, except that a listener that throws does not keep the event from those after it. */
+/** Emits as eventemitter3 does, except that a listener that throws does not keep the event from those after it. */
 export function emitTo(
   emitter: Pick<EventEmitter, 'listeners' | 'off'>,
   env: Pick<Env, 'reportError'>,
@@ -9,7 +9,7 @@ export function emitTo(
   args: readonly unknown[],
 ): void {
   for (const listener of emitter.listeners(event)) {
-    emitter.off(event, listener, undefined, true); // if it was registered by `once`
+    emitter.off(event, listener, undefined, true); // Removes it if it was registered by `once`.
     isolate(env, () => void listener(...args));
   }
 }

@@ -31,12 +31,12 @@ type DomHandler<E> = ((this: FailoverWebSocket, event: E) => unknown) | null;
 type Listener<E extends keyof FailoverEvents> = (...args: FailoverEvents[E]) => void;
 
 /**
- * A drop-in for `WebSocket` that stays served: it notices that its node has gone, dials until another answers, replays
- * `subscriptions` and sends what waited.
+ * A drop-in for `WebSocket` that stays served: it notices that its node is gone, dials until another node answers, replays
+ * `subscriptions`, and sends what has waited.
  *
- * It differs from `WebSocket` in this: `open` is dispatched for every new connection, `close` only when it will not dial
- * again; `readyState` is CONNECTING or OPEN until then; `send` never throws because there is no connection just now, it
- * queues. SDK events beside the DOM ones: `on('status' | 'down' | 'up' | 'failover' | …)`.
+ * It differs from `WebSocket` in three ways. `open` is dispatched for every new connection. `close` is dispatched only when
+ * the link will not dial again, and `readyState` is CONNECTING or OPEN until then. `send` queues while there is no
+ * connection, where `WebSocket` throws. Beside the DOM events there are those of `FailoverEvents`: see `on`.
  *
  * @example
  * const ws = new FailoverWebSocket('wss://example.org/ws', undefined, { policy: 'fast', heartbeat: { message: 'ping' } });
@@ -69,37 +69,43 @@ export class FailoverWebSocket extends EventTarget {
   readonly #emitter = new EventEmitter<FailoverEvents>();
   readonly #options: ReturnType<typeof resolveOptions>;
   #binaryType: BinaryType = 'blob';
-  /** The socket dialled last. */
+  /** The socket that was dialled last. */
   #dialled: Socket | undefined;
   #status: Status;
-  /** The status that listeners know. */
+  /** The status that listeners were told last. */
   #lastEmitted: Status;
-  /** `open` has been or is being dispatched for the current connection. */
+  /** `open` was dispatched, or is being dispatched, for the connection in use. */
   #opened = false;
-  /** `open` is being dispatched: what its listeners send goes out before what waited. */
+  /** `open` is being dispatched: what its listeners send goes out before what has waited. */
   #dispatchingOpen = false;
-  /** Keys set while the link was suspect: not sent yet if the old connection answers after all. */
+  /** Keys of the registry whose entries still have to be sent, for example because the link was suspect. */
   readonly #pendingKeys = new Set<unknown>();
   #replayed = 0;
   #done = false;
 
   /**
    * @param url one address, several (the next is taken after a failure), or a provider asked before every dial. Relative and
-   *   http(s) URLs are taken as `WebSocket` takes them. `{attempt}` is replaced by a token that is new for every dial.
-   * @throws SyntaxError (DOMException) for a bad URL or subprotocol, RangeError for a bad option
+   *   http(s) URLs are accepted as in `WebSocket`. `{attempt}` is replaced by a token that is new for every dial.
+   * @param protocols subprotocols as in `WebSocket`, or a provider of them asked before every dial. @default none
+   * @param options see FailoverOptions. @default `balanced`, without heartbeat
+   * @throws SyntaxError (DOMException) for a bad URL or subprotocol, RangeError for a bad option, FailoverError `unsupported`
+   *   if the environment has no WebSocket class
    */
   constructor(url: UrlSource, protocols?: ProtocolSource, options?: FailoverOptions) {
     super();
     this.#options = resolveOptions(options);
     const { env, queue } = this.#options;
     if (!env.WebSocket) {
-      throw new FailoverError('unsupported', 'env.WebSocket: none');
+      throw new FailoverError(
+        'unsupported',
+        'No WebSocket in this environment. On Node 20 pass `env: { WebSocket }` from the `ws` package.',
+      );
     }
     this.#endpoints = createEndpoints(url, protocols, env);
     this.#queue = createSendQueue(queue, (messages, bytes) => this.#emit('overflow', { messages, bytes }));
     this.subscriptions = new ReplayRegistry((key) => {
       if (this.#canSendNow) this.#sendEntry(key);
-      // Noted even if it is sent: a replacement may have been told of it as it was before.
+      // Noted even if it is sent: a replacement may know the entry as it was before.
       if (!this.#canSendNow || this.#link.isHandingOver) this.#pendingKeys.add(key);
     });
     this.#link = new Link(this.#options, this.#endpoints, {
@@ -127,12 +133,12 @@ export class FailoverWebSocket extends EventTarget {
     this.#link.start();
   }
 
-  /** The address of the current or last dial. */
+  /** The address of the current or last dial; '' before a provider has answered for the first time. */
   get url(): string {
     return this.#endpoints.lastUrl;
   }
 
-  /** OPEN or CONNECTING as long as it goes on by itself. */
+  /** OPEN or CONNECTING while the link goes on by itself; CLOSING and CLOSED after `close()` or a `giveup`. */
   get readyState(): number {
     if (this.#done) return CLOSED;
     const { name } = this.#link.state;
@@ -148,7 +154,7 @@ export class FailoverWebSocket extends EventTarget {
     return this.#native?.extensions ?? '';
   }
 
-  /** Bytes waiting in our queue and in the engine's. */
+  /** Bytes that wait in the link's own queue and in the engine's. */
   get bufferedAmount(): number {
     return this.#queue.bytes + (this.#native?.bufferedAmount ?? 0);
   }
@@ -158,25 +164,28 @@ export class FailoverWebSocket extends EventTarget {
   }
 
   set binaryType(type: BinaryType) {
-    if (type !== 'blob' && type !== 'arraybuffer') return; // as WebSocket: an unknown value is ignored
+    if (type !== 'blob' && type !== 'arraybuffer') return; // As in WebSocket, an unknown value is ignored.
     this.#binaryType = type;
     this.#link.current?.socket.setBinaryType(type);
     this.#dialled?.setBinaryType(type);
   }
 
+  /** What a person may be told about the link. The same object until something in it changes. */
   get status(): Status {
     const { state, current, standbyNode } = this.#link;
     const status = statusOf(state, current?.node, standbyNode, this.#options.env.timeOrigin);
     return sameStatus(status, this.#status) ? this.#status : (this.#status = status);
   }
 
+  /** Counters since the link was made, and the round trip as measured now. */
   stats(): Stats {
     return { ...this.#link.stats, queuedMessages: this.#queue.messages, queuedBytes: this.#queue.bytes };
   }
 
   /**
-   * Sends a frame, or queues it while there is no usable connection.
-   * @throws FailoverError `overflow` if the queue is full. After `close()` the frame is discarded, as `WebSocket` does.
+   * Sends a frame, or queues it while there is no usable connection. After `close()` frames are discarded, as in `WebSocket`.
+   * @param frame text or binary data; anything else becomes text, as in `WebSocket`
+   * @throws FailoverError `overflow` if the queue is full (option `queue`)
    */
   send(frame: Frame): void {
     const data = toFrame(frame);
@@ -186,44 +195,55 @@ export class FailoverWebSocket extends EventTarget {
   }
 
   /**
-   * Ends the link for good. `close` is dispatched once, when the peer has answered or after 1 s.
-   * @throws InvalidAccessError (DOMException) for a code other than 1000 or 3000–4999, SyntaxError for a reason over 123 bytes
+   * Ends the link for good. `close` is dispatched once: when the peer has answered, or after 1 s.
+   * @param code 1000, or 3000 to 4999. @default 1000
+   * @param reason at most 123 bytes in UTF-8. @default ''
+   * @throws InvalidAccessError (DOMException) for another code, SyntaxError (DOMException) for a longer reason
    */
   close(code = 1000, reason = ''): void {
     if (code !== 1000 && !(code >= 3000 && code <= 4999)) {
       throw new DOMException(
-        `close: code ${formatValue(code)}, expected 1000 or 3000 to 4999`,
+        `close: expected code 1000 or one from 3000 to 4999, got ${formatValue(code)}. Other codes are reserved for engines and servers.`,
         'InvalidAccessError',
       );
     }
     const text = String(reason);
-    if (frameBytes(text) > 123) throw syntaxError('close: reason > 123 bytes');
+    if (frameBytes(text) > 123) {
+      throw syntaxError(
+        `close: expected a reason of at most 123 bytes in UTF-8 (RFC 6455, section 5.5), got ${frameBytes(text)} bytes.`,
+      );
+    }
     if (this.readyState >= CLOSING) return;
     this.#link.close(code, text);
   }
 
-  /** Dials at once, cutting any wait short. An open connection stays in use until the new one is up. */
+  /** Dials at once, cutting any wait short. An open connection stays in use until the new one is up. Without effect after `close()`. */
   reconnect(): void {
     this.#link.reconnect();
   }
 
-  /** Subscribes to an SDK event. A listener that throws harms no other. */
+  /**
+   * Listens to an event of FailoverEvents. A listener that throws harms no other: the error is reported as uncaught.
+   * @example ws.on('status', (status) => badge.textContent = status.name);
+   */
   on<E extends keyof FailoverEvents>(event: E, listener: Listener<E>): this {
     this.#emitter.on(event, listener);
     return this;
   }
 
+  /** As `on`, for one event only. */
   once<E extends keyof FailoverEvents>(event: E, listener: Listener<E>): this {
     this.#emitter.once(event, listener);
     return this;
   }
 
+  /** Stops listening. */
   off<E extends keyof FailoverEvents>(event: E, listener: Listener<E>): this {
     this.#emitter.off(event, listener);
     return this;
   }
 
-  /** Typed as WebSocket's; the rest is EventTarget's own. */
+  /** As in WebSocket. The options `once`, `capture` and `signal` are EventTarget's own. */
   declare addEventListener: {
     <E extends keyof DomEvents>(
       type: E,
@@ -245,13 +265,13 @@ export class FailoverWebSocket extends EventTarget {
     return this.#link.current?.socket.native();
   }
 
-  /** May a frame go straight to the socket, with none waiting that must go before it? */
+  /** May a frame go straight to the socket, since none waits that must go before it? */
   get #canSendNow(): boolean {
     return this.#link.isUsable && this.#opened && (this.#dispatchingOpen || !this.#queue.messages);
   }
 
   #adopted(handover: boolean): number {
-    // Whatever is sent or set from here on waits for its turn.
+    // What is sent or set from here on waits for its turn.
     this.#opened = false;
     if (handover && this.#perConnection) this.#dispatchClose({ code: 1000, reason: '', wasClean: true });
     this.#replayed = this.subscriptions.size;
@@ -261,7 +281,7 @@ export class FailoverWebSocket extends EventTarget {
         this.#sendEntry(key);
       }
     }
-    // Set meanwhile, by an entry or a listener.
+    // What an entry or a listener has set meanwhile.
     this.#sendPendingKeys();
     if (!this.#link.isUsable) return 0;
     this.#opened = true;
@@ -281,13 +301,13 @@ export class FailoverWebSocket extends EventTarget {
 
   #sendPendingKeys(): void {
     for (const key of this.#pendingKeys) this.#sendEntry(key);
-    // A replacement that was told of the rest already has yet to hear of these.
+    // A replacement that knows the rest already has yet to hear of these.
     if (!this.#link.isHandingOver) this.#pendingKeys.clear();
   }
 
   #sendEntry(key: unknown, send = (frame: Frame) => this.#link.send(frame)): void {
     const entry = this.subscriptions.get(key);
-    // Deleted, or the connection closed, by an entry or listener before it.
+    // An entry or listener before it may have deleted it, or closed the connection.
     if (entry === undefined || !this.#link.isUsable) return;
     const frame = typeof entry === 'function' ? this.#link.guard('subscriptions', entry) : entry;
     if (frame !== undefined) send(frame);
@@ -296,7 +316,7 @@ export class FailoverWebSocket extends EventTarget {
   #closed(end: CloseDetails): void {
     const discarded = this.#queue.clear();
     if (discarded) {
-      const message = `${discarded} waiting frames`;
+      const message = `${discarded} frames were still waiting for a connection when the link ended, and were not sent.`;
       this.#emit('warning', { kind: 'queue-discarded', message, detail: discarded });
     }
     this.#done = true;
@@ -323,7 +343,7 @@ export class FailoverWebSocket extends EventTarget {
   }
 }
 
-// `onopen` and its like, as WebSocket has them: one replaceable listener each, called in the order it was first set.
+// `onopen`, `onmessage`, `onerror` and `onclose` as WebSocket has them: one replaceable listener each, in the order of first setting.
 for (const type of ['open', 'message', 'error', 'close']) {
   const handlers = new WeakMap<FailoverWebSocket, DomHandler<Event>>();
   Object.defineProperty(FailoverWebSocket.prototype, `on${type}`, {
@@ -339,7 +359,7 @@ for (const type of ['open', 'message', 'error', 'close']) {
   });
 }
 
-/** Of the log; the rest is `info`. */
+/** Levels of the log. What is not listed is `info`. */
 const LEVELS: Partial<Record<keyof FailoverEvents, LogLevel>> = {
   status: 'debug',
   attempt: 'debug',

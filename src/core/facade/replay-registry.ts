@@ -3,13 +3,19 @@ import { copyFrame, type Frame } from '../api/frame.ts';
 type Entry = Frame | (() => Frame);
 
 /**
- * What the app wants replayed on every new connection, in order of first `set`. A Map whose `set` also sends the frame now if
- * there is a connection; a function is asked anew each time. `delete` stops the replay; what was sent is not taken back.
+ * What the app wants replayed on every new connection, in order of first `set`.
+ *
+ * It is a Map from keys to frames, or to functions that make a frame and are called anew for each connection. `set` also sends
+ * the frame now if there is a connection. `delete` stops the replay; what was sent is not taken back.
+ *
+ * @example
+ * ws.subscriptions.set('news', JSON.stringify({ subscribe: 'news' }));
+ * ws.subscriptions.set('auth', () => JSON.stringify({ token: currentToken() }));
  */
 export class ReplayRegistry extends Map<unknown, Entry> {
   readonly #changed: (key: unknown) => void;
 
-  /** @param changed is told each key that was set */
+  /** @param changed called with each key that is set */
   constructor(changed: (key: unknown) => void) {
     super();
     this.#changed = changed;

@@ -6,22 +6,22 @@ import type { QueueOptions } from '../api/options.ts';
 export interface SendQueue {
   readonly messages: number;
   readonly bytes: number;
-  /** @throws FailoverError `overflow` if it does not fit and the option says `throw`, or can never fit */
+  /** @throws FailoverError `overflow` if the frame does not fit and the option says `throw`, or if it can never fit */
   push(frame: Frame): void;
-  /** Hands the frames over in order until `send` says it cannot take more; returns how many went. */
+  /** Hands the frames over in order until `send` returns false. Returns how many went. */
   flush(send: (frame: Frame) => boolean): number;
-  /** Discards everything; returns how many. */
+  /** Discards all frames. Returns how many. */
   clear(): number;
 }
 
-/** @param overflowed is told what did not fit */
+/** @param overflowed called with what did not fit */
 export function createSendQueue(
   { maxBytes, maxMessages, overflow }: QueueOptions,
   overflowed: (messages: number, bytes: number) => void,
 ): SendQueue {
   const frames: { readonly frame: Frame; readonly size: number }[] = [];
   let bytes = 0;
-  /** Takes the first `count` frames out. */
+  /** Removes the first `count` frames. */
   const remove = (count: number) => {
     for (const { size } of frames.splice(0, count)) bytes -= size;
   };
@@ -39,7 +39,7 @@ export function createSendQueue(
         overflowed(1, size);
         throw new FailoverError(
           'overflow',
-          `send: ${size} bytes refused, ${frames.length}/${maxMessages} messages, ${bytes}/${maxBytes} bytes`,
+          `The frame of ${size} bytes does not fit into the queue, which holds ${frames.length} of ${maxMessages} messages and ${bytes} of ${maxBytes} bytes. Send less while offline, or raise \`queue.maxBytes\` or \`queue.maxMessages\`.`,
         );
       }
       const messages = frames.length;

@@ -11,53 +11,56 @@ export interface Endpoint {
   readonly given: string;
 }
 
-/** Where to dial: asks the providers, fills `{attempt}`, takes of a list the address whose last failure is oldest. */
+/** Where to dial: asks the providers, fills `{attempt}`, and of a list takes the address whose last failure is oldest. */
 export interface Endpoints {
   /** Every dial has a path of its own. */
   readonly freshPath: boolean;
   /** A loopback address needs no network, whatever the browser says about being offline. */
   readonly loopback: boolean;
-  /** Host of the next dial, as far as it is known. */
+  /** Host of the next dial; '' while none is known. */
   readonly host: string;
   /** The URL of the last dial; '' before the first one of a provider. */
   readonly lastUrl: string;
-  /** The next dial's address; at once unless a provider is to be asked. Rejects if a provider throws or answers nonsense. */
+  /** The next dial's address. A promise if a provider is asked; it rejects if that throws or answers no WebSocket URL. */
   next(context: DialContext): Endpoint | Promise<Endpoint>;
-  /** Of the list asked last the best address on another host than this one's, to be dialled beside it. */
+  /** The best address of the last list on another host, to be dialled beside this one. */
   alternativeTo(where: Endpoint): Endpoint | undefined;
-  /** Takes this address for the next dial only, whatever list and provider say, if its origin is one of these. */
+  /** Takes this address for the next dial only, whatever list and provider say, if its origin is among `origins`. */
   preferOnce(url: string, origins: readonly string[]): void;
-  /** This address failed: of a list the others come first, until that is a minute ago. */
+  /** The address failed: for a minute, the others of a list come first. */
   markFailed(where: Endpoint | undefined): void;
-  /** This address serves: its failure is forgotten. */
+  /** The address serves: its failure is forgotten. */
   markServing(where: Endpoint): void;
 }
 
-/** A balancer or an operator has acted by then; after that the order of the list is the preference again. */
+/** After a minute a balancer or an operator has acted, and the order of the list is the preference again. */
 const FORGET_MS = 60_000;
 
-/** @throws SyntaxError (DOMException) as `new WebSocket` does, where the address is known already */
+/**
+ * @param urlSource one address, several in order of preference, or a provider asked before every dial
+ * @throws SyntaxError (DOMException) as `new WebSocket` does, where the address is known already
+ */
 export function createEndpoints(
   urlSource: UrlSource,
   protocolSource: ProtocolSource | undefined,
   env: Env,
 ): Endpoints {
-  // Copies: what the app does to its own lists later must not reach a dial.
+  // Copies: a list that the app changes later must not reach a dial.
   const urls =
     typeof urlSource === 'function'
       ? urlSource
       : listOf(urlSource).map((url) => (url instanceof URL ? url.href : url));
   const protocols = Array.isArray(protocolSource) ? [...protocolSource] : protocolSource;
-  /** The addresses to choose from, as they were filled in when asked for last. */
+  /** The addresses to choose from, as they were filled in last. */
   let list: readonly Endpoint[] = [];
   let last: Endpoint | undefined;
   let preferred: string | undefined;
-  /** When an address failed last, in that order. */
+  /** When each address failed last, oldest first. */
   const failures = new Map<string, number>();
 
   const fill = (url: string | URL, wanted?: string | string[]): Endpoint => {
     const given = String(url);
-    // 8 characters of base 36: unlikely to repeat within an engine's memory. A URL object has its braces escaped.
+    // 8 characters of base 36 are unlikely to repeat within an engine's memory. A URL object has its braces escaped.
     const token = () => env.random().toString(36).slice(2, 10).padEnd(8, '0');
     const { href, host } = parseUrl(given.replace(/(\{|%7B)attempt(\}|%7D)/g, token), url, env.baseUrl);
     return { url: href, host, protocols: wanted, given };
@@ -114,14 +117,14 @@ export function createEndpoints(
         const where = fill(url);
         if (origins.includes(new URL(where.url).origin)) preferred = where.given;
       } catch {
-        // from the wire: not worth an error
+        // A bad URL from the wire is not worth an error.
       }
     },
     markFailed(where) {
       if (!where) return;
       failures.delete(where.given);
       failures.set(where.given, env.now());
-      // Providers may answer a new address each time.
+      // Bounded: providers may answer a new address each time.
       if (failures.size > 100) failures.clear();
     },
     markServing(where) {
@@ -134,7 +137,10 @@ export function createEndpoints(
 
 function listOf(urls: string | URL | readonly string[]): readonly (string | URL)[] {
   const list = [urls].flat() as readonly (string | URL)[];
-  if (!list.length) throw syntaxError('url: an empty list');
+  if (!list.length)
+    throw syntaxError(
+      'url: expected at least one address, got an empty list. Give a WebSocket URL, or several in order of preference.',
+    );
   return list;
 }
 
@@ -145,13 +151,16 @@ function parseUrl(text: string, given: unknown, base: string | undefined): URL {
     if ((typeof given === 'string' || given instanceof URL) && /^wss?:$/.test(at.protocol) && !at.hash)
       return at;
   } catch {
-    // as bad as one of the wrong scheme
+    // It is as bad as one of the wrong scheme.
   }
-  // A warning may carry it further: without userinfo and query.
-  throw syntaxError(`url: ${formatValue(given).replace(/\/\/.*@|\?.*/g, '…')} is no WebSocket URL`);
+  // A warning may carry it further, so userinfo and query are left out.
+  const shown = formatValue(given).replace(/\/\/.*@|\?.*/g, '…');
+  throw syntaxError(
+    `url: expected a WebSocket URL (ws:, wss:, or http(s): and relative ones, which are turned into it) without fragment, got ${shown}.`,
+  );
 }
 
-/** RFC 6455 4.1: tokens of RFC 2616, each once. */
+/** RFC 6455, section 4.1: tokens of RFC 2616, each given once. */
 function checkProtocols(protocols: unknown): void {
   const list: unknown[] = protocols === undefined ? [] : [protocols].flat();
   list.forEach((protocol, i) => {
@@ -160,7 +169,9 @@ function checkProtocols(protocols: unknown): void {
       !/^[!#$%&'*+\-.^_`|~\w]+$/.test(protocol) ||
       list.indexOf(protocol) < i
     ) {
-      throw syntaxError(`protocols: ${formatValue(protocol)} is no subprotocol or twice`);
+      throw syntaxError(
+        `protocols: expected subprotocol names (RFC 6455 tokens), each given once, got ${formatValue(protocol)}.`,
+      );
     }
   });
 }

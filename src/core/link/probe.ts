@@ -5,10 +5,7 @@ import { redactUrl, type Endpoints } from './endpoints.ts';
 import type { Recorder } from './recorder.ts';
 import type { ProbeReport, ProbeVerdict } from '../api/report.ts';
 
-/**
- * Reads from an HTTP status how far a request came on the way to the app, as nginx 1.22, HAProxy 2.6, kamal-proxy 0.9 and
- * the large CDNs answer when the app or their origin is gone.
- */
+/** What the status of an HTTP answer says about the way to the app. The table is what nginx, HAProxy, kamal-proxy and CDNs answer. */
 export function classifyStatus(status: number, hasRetryAfter: boolean): ProbeVerdict {
   const is = (digits: RegExp) => digits.test(String(status));
   if (status === 429 || (status === 503 && hasRetryAfter)) return 'overloaded';
@@ -22,18 +19,22 @@ export function classifyStatus(status: number, hasRetryAfter: boolean): ProbeVer
 
 /** Where to look, in words for people. */
 const ADVICE: Readonly<Record<ProbeVerdict, string>> = {
-  gateway: 'gateway without app',
-  overloaded: 'come back later',
-  unauthorized: 'log in again?',
-  'not-found': 'wrong path or host',
-  healthy: 'is Upgrade stripped?',
-  redirected: 'log in again?',
-  unreachable: 'refused, reset, DNS or TLS',
-  offline: 'no network',
-  unknown: 'no evidence',
+  gateway: 'A gateway answers, but the app behind it does not. Check whether the app runs on every node.',
+  overloaded: 'The server asks to come back later. Dials are slowed down until it takes them.',
+  unauthorized: 'The server refuses the credentials. Check whether the login or token has expired.',
+  'not-found':
+    'Nothing is served at this path, or the proxy does not know this host. Check the URL and the host name in the proxy.',
+  healthy:
+    'An app answers HTTP at this address. If dials go on failing, check whether a proxy strips the Upgrade header.',
+  redirected:
+    'The server redirects, perhaps to a login. WebSocket handshakes follow no redirect: use the final URL, or log in again.',
+  unreachable:
+    'No HTTP answer: refused, reset, a DNS or a TLS failure. Check whether the host is up and its certificate is valid.',
+  offline: 'The browser says that there is no network.',
+  unknown: 'The answer says nothing about the way to the app, or the browser hides it.',
 };
 
-/** No page should stay dark for longer on the word of a connection that is not its own. */
+/** Longest Retry-After that is believed: it is the word of another connection than the dials'. */
 const MAX_RETRY_AFTER_MS = 600_000;
 
 /**
@@ -42,12 +43,12 @@ const MAX_RETRY_AFTER_MS = 600_000;
  */
 const REFUSED_BY_BROWSER_MS = 10;
 
-/** Retry-After (RFC 9110 10.2.3) in ms: seconds, or a date. NaN if there is none that makes sense. */
+/** Retry-After (RFC 9110, section 10.2.3) in ms: seconds, or a date. NaN if there is none that makes sense. */
 export function retryAfter(headers: Headers, unixNow: number): number {
   const wanted = headers.get('retry-after') ?? '';
   const ms = /^\d+$/.test(wanted)
     ? Number(wanted) * 1_000
-    : // Engines parse more than HTTP dates, "soon 5" for one.
+    : // Engines parse more than HTTP dates, for example "soon 5".
       Date.parse(/^\w+, \d.* GMT$/.test(wanted) ? wanted : '') - unixNow;
   return Math.min(Math.max(ms, 0), MAX_RETRY_AFTER_MS);
 }
@@ -58,8 +59,8 @@ export function probeUrl(url: string): string {
 }
 
 /**
- * Asks over HTTP why dials fail. It speaks of another connection than theirs, so its answer is evidence and never ends a
- * link. Resolves undefined where the options or the environment do not allow to ask, or when it is aborted; never rejects.
+ * Asks over HTTP why dials fail. The answer comes on another connection than theirs, so it is evidence and never ends a link.
+ * Resolves with undefined if options or environment do not allow the question, or if it is aborted. Never rejects.
  */
 export async function probe(
   url: string,
@@ -95,17 +96,17 @@ export async function probe(
       credentials: sameOrigin ? 'same-origin' : 'omit',
       signal: controller.signal,
     });
-    // The body is of no interest; leaving it unread would keep the connection busy.
+    // The body is not needed. Unread, it would keep the connection busy.
     void answer.body?.cancel().catch(() => {});
     if (answer.type === 'opaqueredirect') return report('redirected');
-    // No redirect was followed: another address is a page that a service worker keeps for when the network fails.
+    // No redirect was followed, so another address is a page that a service worker keeps for when the network fails.
     if (answer.url && redactUrl(answer.url) !== shown) return report('unknown');
     const after = retryAfter(answer.headers, env.timeOrigin + env.now());
     return report(classifyStatus(answer.status, after >= 0), answer.status, after);
   } catch {
     if (signal.aborted) return undefined;
     if (!env.page.online()) return report('offline');
-    // At its deadline nothing had answered. Sooner, another origin may have answered without CORS headers, which looks the same.
+    // At the deadline nothing has answered. Before it, another origin may have answered without CORS headers, which looks the same.
     const failed =
       controller.signal.aborted || !page || (sameOrigin && env.now() - start >= REFUSED_BY_BROWSER_MS);
     return report(failed ? 'unreachable' : 'unknown');

@@ -3,20 +3,22 @@ import type { Env } from '../env/env.ts';
 import type { Frame } from '../api/frame.ts';
 
 /**
- * The only door to reconnecting-websocket (RWS). It dials; everything it would decide by itself (pacing, retrying, queueing,
- * timing out) is switched off and decided by us. One RWS per dial, never reused, because several of its faults are in reuse:
- * a rejecting URL provider or a `close()` during a dial leave it dead for ever. It is parked before it is needed: its URL
- * promise stays pending until our own timer resolves it, so its own start-up timer (1 s in a hidden Firefox tab) has long
- * fired. Its `WebSocket` option is our door to the native socket, whose events and close codes we see unfiltered.
+ * The only door to reconnecting-websocket (RWS). It opens each socket; what it would decide by itself (pacing, retrying,
+ * queueing, timing out) is switched off and decided by us.
+ *
+ * One RWS serves one dial and is never reused, because several of its faults are in reuse: a rejecting URL provider, or a
+ * `close()` during a dial, leave it dead for ever. It is parked before it is needed: its URL promise stays pending until we
+ * dial, so its own start-up timer (1 s in a hidden Firefox tab) has fired by then. Its `WebSocket` option is our door to the
+ * native socket, whose events and close codes we see unfiltered.
  */
 
-/** Larger than any deadline of ours, and the largest delay that a timer takes (2³¹ − 1); Infinity would fire at once. */
+/** The largest delay that a timer takes (2³¹ − 1 ms), and larger than any deadline of ours. Infinity would fire at once. */
 const NEVER_MS = 0x7fffffff;
 
 export interface SocketHandlers {
   open(): void;
   message(event: MessageEvent): void;
-  /** Once, and never after `detach`. `thrown`: the WebSocket constructor itself refused. */
+  /** Called once, and never after `detach`. `thrown`: what the WebSocket constructor itself threw. */
   end(code: number, reason: string, wasClean: boolean, thrown?: unknown): void;
 }
 
@@ -26,9 +28,9 @@ export interface Socket {
   native(): WebSocket | undefined;
   setBinaryType(type: BinaryType): void;
   send(frame: Frame): void;
-  /** Asks for an orderly end; `end` will follow. */
+  /** Asks for an orderly end; `end` follows. */
   close(code?: number, reason?: string): void;
-  /** No event of it will be seen any more, and it is closed: one that hangs raises `close` up to 90 s later. */
+  /** Closes it and drops its events: a socket that hangs raises `close` up to 90 s later. */
   detach(): void;
 }
 
@@ -37,7 +39,8 @@ export interface Dialler {
   dispose(): void;
 }
 
-type Go = Dialler['dial'] & { readonly rws: ReconnectingWebSocket };
+/** Dials with an RWS that was made ahead of need. */
+type Parked = Dialler['dial'] & { readonly rws: ReconnectingWebSocket };
 
 /** Dials native sockets through parked RWS instances. */
 export function createDialler(env: Env): Dialler {
@@ -52,7 +55,7 @@ export function createDialler(env: Env): Dialler {
   };
 }
 
-function park(env: Env): Go {
+function park(env: Env): Parked {
   const Native = env.WebSocket!;
   let resolveUrl!: (url: string) => void;
   let wanted: string | string[] | undefined;
@@ -65,7 +68,7 @@ function park(env: Env): Go {
     handlers = undefined;
     last?.end(...how);
   };
-  // Called with `new` by RWS; what it returns is what RWS drives.
+  // RWS calls it with `new` and drives what it returns.
   function Seam(at: string): unknown {
     try {
       native = (wanted === undefined ? new Native(at) : new Native(at, wanted)) as WebSocket;
@@ -76,7 +79,7 @@ function park(env: Env): Go {
     native.addEventListener('open', () => handlers?.open());
     native.addEventListener('message', (event) => handlers?.message(event));
     native.addEventListener('close', (event) => end(event.code, event.reason, event.wasClean));
-    // `error` says nothing that `close` does not; unheard it would be an uncaught exception in `ws`.
+    // `error` says nothing that `close` does not. Without a listener it would be an uncaught exception in `ws`.
     native.addEventListener('error', () => {});
     return native;
   }
@@ -87,13 +90,13 @@ function park(env: Env): Go {
     minUptime: 0,
     connectionTimeout: NEVER_MS,
   });
-  const go: Dialler['dial'] = (at, protocols, wire) => {
+  const dial: Dialler['dial'] = (at, protocols, wire) => {
     wanted = protocols;
     handlers = wire;
     resolveUrl(at);
     return {
       native: () => native,
-      // Through RWS, which would otherwise set its own again when the socket opens.
+      // Set through RWS, which would otherwise set its own again when the socket opens.
       setBinaryType: (type) => void (rws.binaryType = type),
       send: (frame) => native?.send(frame),
       close: (code, reason) => rws.close(code, reason),
@@ -103,7 +106,7 @@ function park(env: Env): Go {
       },
     };
   };
-  return Object.assign(go, { rws });
+  return Object.assign(dial, { rws });
 }
 
 /** Stands in for a socket that could not be constructed, so that RWS neither throws nor waits. */

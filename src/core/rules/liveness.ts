@@ -7,7 +7,7 @@ export interface Rtt {
   readonly variance: number;
 }
 
-/** Takes one sample into the estimate (RFC 6298, section 2: α = 1/8, β = 1/4). */
+/** Adds one sample to the estimate (RFC 6298, section 2: α = 1/8, β = 1/4). */
 export const observeRtt = (rtt: Rtt | undefined, sampleMs: number): Rtt =>
   rtt
     ? {
@@ -16,17 +16,17 @@ export const observeRtt = (rtt: Rtt | undefined, sampleMs: number): Rtt =>
       }
     : { smoothed: sampleMs, variance: sampleMs / 2 };
 
-/** The time after which an answer is overdue: srtt + 4·rttvar, between floor and cap; the cap while nothing is known. */
+/** Time after which an answer is overdue, ms: srtt + 4·rttvar between floor and cap, or the cap while nothing is known. */
 export const overdueAfter = (rtt: Rtt | undefined, floorMs: number, capMs: number): number =>
   rtt ? Math.min(Math.max(rtt.smoothed + 4 * rtt.variance, floorMs), capMs) : capMs;
 
-/** What is known of one connection's life. Instants on the env's clock. */
+/** What is known of one connection's life. Instants are on the env's clock. */
 export interface Liveness {
   /** Last inbound frame of any kind, or the opening. */
   lastInboundAt: number;
-  /** The ping after which nothing was heard yet, if one is out. */
+  /** The ping that is out, if nothing was heard since. */
   ping?: { readonly overdueAt: number } | undefined;
-  /** When the first frame was sent after which nothing was heard yet. */
+  /** When the first frame was sent since the server was last heard. */
   expectingSince?: number | undefined;
 }
 
@@ -35,13 +35,13 @@ export type LivenessVerdict =
   | { readonly do: 'ping' }
   /** Nobody answers. */
   | { readonly do: 'suspect' }
-  /** No heartbeat: nothing to watch for. */
+  /** There is no heartbeat, so there is nothing to watch for. */
   | { readonly do: 'nothing' };
 
 /**
- * What to do now about a connection.
- * @param quietMs silence after which to ping: the policy's for a page in this condition
- * @param answerMs the same after a frame of ours: most are answered, and a person waits for it
+ * What to do about a connection now.
+ * @param quietMs silence after which to ping, ms: the policy's for a page in this condition
+ * @param answerMs the same after a frame of ours, ms: most are answered, and a person waits for it
  */
 export function assess(
   life: Liveness,

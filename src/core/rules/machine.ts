@@ -41,16 +41,16 @@ import type { ReconnectPolicy } from '../api/reconnect-policy.ts';
 export type Dial =
   | { readonly at: 'pacing'; readonly dueAt: number; readonly decidedAt: number }
   | { readonly at: 'dialling' }
-  /** The browser says there is no network, or the page was left and may come back. */
+  /** The browser says that there is no network, or the page was left and may come back. */
   | { readonly at: 'offline' };
 
 export type State =
   | { readonly name: 'seeking'; readonly first: boolean; readonly outage: Outage; readonly dial: Dial }
-  /** `outage` stays until the server has said something: a node that completes the upgrade and falls silent is no end of it. */
+  /** `outage` stays until the server has said something: a node that completes the upgrade and falls silent does not end it. */
   | { readonly name: 'online'; readonly since: number; readonly outage: Outage | undefined }
   /**
-   * `was`: what it is again if it answers after all. `unproven`: it has said nothing since it opened, and the outage is the
-   * one it was to end.
+   * `was`: what the link is again if the connection answers after all. `unproven`: the connection has said nothing since it
+   * opened, and the outage is the one it should end.
    */
   | {
       readonly name: 'suspect';
@@ -73,18 +73,18 @@ export type LinkEvent =
   /** The pacing timer fired. */
   | { readonly type: 'due' }
   /**
-   * The dialled connection may become current. `proven`: the server has said something on it, or never needs to.
-   * `tookMs`: what connecting cost; undefined for a standby.
+   * The dialled connection may come into use. `proven`: the server has said something on it, or never needs to.
+   * `tookMs`: time from dial to open; undefined for a standby.
    */
   | { readonly type: 'opened'; readonly proven: boolean; readonly tookMs: number | undefined }
   | { readonly type: 'failed'; readonly failure: Failure }
   /** What a probe beside the dials found. */
   | { readonly type: 'evidence'; readonly evidence: Evidence }
-  /** First frame on a current connection that was not proven. */
+  /** The first frame came on a connection in use that was not proven. */
   | { readonly type: 'proven' }
-  /** The current connection ended, or is known to be dead. */
+  /** The connection in use ended, or is known to be dead. */
   | { readonly type: 'lost'; readonly failure: Failure }
-  /** Liveness gave its verdict on the current connection. */
+  /** The connection in use does not answer. */
   | { readonly type: 'silent'; readonly failure: Failure; readonly silentMs: number }
   /** A suspect connection answered after all. */
   | { readonly type: 'alive' }
@@ -111,21 +111,21 @@ export type Effect =
       /** The standby is promoted instead of a dial. */
       readonly promote: boolean;
     }
-  /** Give up the pacing timer, provider or socket of the dial. */
+  /** Give up the dial: its pacing timer, provider or socket. */
   | { readonly do: 'cancel-dial' }
-  /** The dialled connection becomes current; the one before, if any, is closed: at once, or (`leave`) when it is not needed any more. */
+  /** Use the dialled connection. The one before is closed at once, or (`leave`) when it is not needed any more. */
   | { readonly do: 'adopt'; readonly first: boolean; readonly handover: boolean; readonly leave: boolean }
-  /** The current connection is detached and closed. */
+  /** Detach and close the connection in use. */
   | { readonly do: 'drop'; readonly failure: Failure }
-  /** Ask the current connection for a sign of life now. */
+  /** Ask the connection in use for a sign of life now. */
   | { readonly do: 'verify' }
-  /** The current connection may be used for sending again. */
+  /** Send on the connection in use again. */
   | { readonly do: 'release'; readonly was: 'proven' | 'unproven' | 'draining' }
   | { readonly do: 'probe' }
   | { readonly do: 'suspect'; readonly silentMs: number }
-  /** A replacement is dialled while the current connection still serves. */
+  /** A replacement is dialled while the connection in use still serves. */
   | { readonly do: 'drain'; readonly failure: Failure; readonly spreadMs: number }
-  /** The outage is over; its story can be told. */
+  /** The outage is over: publish its report. */
   | { readonly do: 'proven' }
   | { readonly do: 'close'; readonly code: number; readonly reason: string }
   | { readonly do: 'fail'; readonly error: FailoverError };
@@ -137,7 +137,7 @@ export interface TransitionContext extends PaceContext {
   readonly hedge: boolean;
   /** There is a warm standby. */
   readonly standby: boolean;
-  /** How widely the current node asked its clients to spread if it is lost, ms. */
+  /** How widely the node in use asked its clients to spread if it is lost, ms. */
   readonly spreadMs: number;
 }
 
@@ -167,7 +167,7 @@ const CANCEL: Effect = { do: 'cancel-dial' };
 type Step = readonly [Machine, readonly Effect[]];
 type Seeking = Extract<State, { dial: Dial }>;
 
-/** The whole behaviour of a link as one pure function: what it becomes and what is to be done, and nothing else. */
+/** The whole behaviour of a link as one pure function: what it becomes, and what must be done. */
 export function transition(machine: Machine, event: LinkEvent, context: TransitionContext): Step {
   const { state } = machine;
   if (state.name === 'closed' || state.name === 'failed') return [machine, []];
@@ -201,7 +201,13 @@ const fail = (machine: Machine, error: FailoverError): Step => [
 ];
 
 const giveUp = (machine: Machine, { kind }: Failure): Step =>
-  fail(machine, new FailoverError('exhausted', `policy.maxAttempts, last: ${kind}`));
+  fail(
+    machine,
+    new FailoverError(
+      'exhausted',
+      `No connection within policy.maxAttempts dials; the last one ended with '${kind}'. The link has ended: make a new one, or leave maxAttempts at Infinity.`,
+    ),
+  );
 
 function whileOnline(
   machine: Machine,
@@ -216,7 +222,7 @@ function whileOnline(
         ? [{ ...machine, state: { ...state, outage: undefined } }, [{ do: 'proven' }]]
         : stay(machine);
     case 'lost': {
-      // An unproven connection that ends belongs to the outage before it: its attempts go on counting.
+      // An unproven connection that ends belongs to the outage before it, whose attempts go on counting.
       const outage = state.outage
         ? { ...state.outage, last: event.failure }
         : newOutage(now, event.failure, context.spreadMs);
@@ -245,7 +251,7 @@ function whileOnline(
         state: { name: 'draining', since: state.since, outage, dial: { at: 'offline' } },
       };
       const told: Effect = { do: 'drain', failure: event.failure, spreadMs: spread };
-      // A listener may have asked for it before the dial of a suspicion that is over was cancelled.
+      // A listener may have asked for it while the dial of a suspicion that is over waits to be cancelled.
       return (event.type === 'reconnect' ? dial : seek)(draining, context, [CANCEL, told]);
     }
     case 'wake':
@@ -287,13 +293,13 @@ function whileDialling(machine: Machine, state: Seeking, event: LinkEvent, conte
       if (state.name === 'seeking' && outage.attempts >= context.policy.maxAttempts) {
         return giveUp(machine, event.failure);
       }
-      // Two failures or one deadline: time to ask why, beside the next dial and never before it.
+      // A probe goes out beside the next dial and never before it.
       const [next, effects] = seek({ memory, state: { ...state, outage: counted } }, context, []);
       return [next, shouldProbe(counted) ? [...effects, { do: 'probe' }] : effects];
     }
     case 'lost': {
       if (state.name === 'seeking') return stay(machine);
-      // The dial under way carries on: it is now the only hope.
+      // The dial under way carries on: it is the only hope now.
       const memory = learnFailure(machine.memory, now);
       return [
         { memory, state: { name: 'seeking', first: false, outage, dial: state.dial } },
@@ -303,11 +309,11 @@ function whileDialling(machine: Machine, state: Seeking, event: LinkEvent, conte
     case 'alive': {
       if (state.name !== 'suspect') return stay(machine);
       const { was } = state;
-      // A node that drains goes away all the same: its replacement is dialled on.
+      // A node that drains goes away all the same, so the dial of its replacement goes on.
       if (was === 'draining') return [here({ ...state, name: 'draining' }), [{ do: 'release', was }]];
-      // Released first: what the app sends when it is told of the dial goes behind what has waited.
+      // Released first: what the app sends in an `attempt` listener goes behind what has waited.
       const effects: Effect[] = [{ do: 'release', was }, CANCEL];
-      // A dial that is cancelled while it hangs is a handshake that the engine remembers.
+      // The engine remembers a handshake that is cancelled while it hangs as a failure.
       const memory = state.dial.at === 'dialling' ? learnFailure(machine.memory, now) : machine.memory;
       return [
         { memory, state: { name: 'online', since: now, outage: undefined } },
@@ -325,8 +331,8 @@ function whileDialling(machine: Machine, state: Seeking, event: LinkEvent, conte
         ? [here({ ...state, dial: { at: 'offline' } }), [CANCEL]]
         : stay(machine);
     case 'wake':
-      // The network or the page is back: a new lane, inside the same budget. Where dials hung, the one
-      // under way may hang for long, on a path that is no more.
+      // The network or the page is back: a new fast lane begins, inside the same budget. Where dials hung, the one under way
+      // may hang for long, on a path that is gone.
       return state.dial.at === 'dialling' && !outage.timeouts
         ? stay(machine)
         : seek(
@@ -352,7 +358,7 @@ function whileDialling(machine: Machine, state: Seeking, event: LinkEvent, conte
 function seek(machine: Machine, context: TransitionContext, before: readonly Effect[]): Step {
   const state = machine.state as Seeking;
   if (!context.online) return [{ ...machine, state: { ...state, dial: { at: 'offline' } } }, before];
-  // A standby costs the survivor no handshake: only a crowd that was told to spread does so.
+  // A standby costs the survivor no handshake, so only a crowd that was told to spread waits.
   const ms = context.standby
     ? context.random * state.outage.announcedSpreadMs
     : nextWait(context.policy, state.outage, machine.memory, context);

@@ -1,23 +1,23 @@
-/** What a server that knows this library may tell its clients, beside their own traffic. */
+/** What a server that knows this library may tell its clients beside their own traffic. */
 export type Notice =
   | {
-      /** It goes away `afterMs` from now, at most 10 min; its clients spread their dials over `spreadMs`, at most `afterMs`. */
+      /** The node goes away `afterMs` from now (0 to 600 000). Its clients spread their dials over `spreadMs` (0 to `afterMs`). */
       readonly msg: 'drain';
       readonly afterMs: number;
       readonly spreadMs: number;
-      /** Where to go, if it says so: a hint from the wire, for allowed origins only. */
+      /** Where to go: a hint from the wire, followed for allowed origins only. */
       readonly url: string | undefined;
     }
   | {
-      /** Which node this is, and how widely its clients should spread if it dies: 0 to 60 000 ms. */
+      /** The node's name, and how widely its clients should spread if it dies (0 to 60 000 ms). */
       readonly msg: 'node';
       readonly id: string;
       readonly spreadMs: number;
     };
 
-/** Recognises a notice; anything else, and anything odd, is undefined. The wire is hostile: types and sizes are checked. */
+/** Recognises a notice; anything else is undefined. The wire is hostile: types and sizes are checked. */
 export function parseNotice(data: unknown): Notice | undefined {
-  // The cheap test first: this sees every frame. No notice of ours is longer than 1 KB.
+  // The cheap test comes first, since this sees every frame. No notice is longer than 1 KB.
   if (typeof data !== 'string' || data.length > 1_024 || !/^\{"msg":"(drain|node)"/.test(data))
     return undefined;
   let notice: Record<string, unknown>;

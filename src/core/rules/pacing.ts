@@ -5,7 +5,7 @@ import { observeRtt, type Rtt } from './liveness.ts';
 import type { ReconnectPolicy } from '../api/reconnect-policy.ts';
 import type { ProbeVerdict } from '../api/report.ts';
 
-/** What is known of the outage under way; gone when a replacement is proven. */
+/** What is known of the outage under way. It ends when a replacement is proven. */
 export interface Outage {
   /** When it was noticed, on the env's clock. */
   readonly since: number;
@@ -13,23 +13,24 @@ export interface Outage {
   readonly cause: Failure | undefined;
   /** Dials sent so far. */
   readonly attempts: number;
-  /** Where among them the fast lane began: at 0, or anew when the network or the page came back. */
+  /** How many went before the fast lane began: 0, or more when it began anew, as after the network came back. */
   readonly fastLaneStart: number;
-  /** Dials that failed fast: somebody answers for the address. */
+  /** Dials that failed fast: somebody answers at the address. */
   readonly fastFailures: number;
   /** Dials that were still hanging at their deadline. */
   readonly timeouts: number;
   /** How the last dial failed. */
   readonly last?: Failure;
-  /** Spread the server asked for, when it announced that it goes away or ahead of time, ms. */
+  /** Spread the server asked for, in a drain notice or ahead of time, ms. */
   readonly announcedSpreadMs: number;
-  /** What the last probe said, and how long its server asks to stay away, ms. */
+  /** What the last probe found. */
   readonly evidence?: Evidence | undefined;
 }
 
-/** It speaks of another connection than the dials': it changes pace and patience, and ends nothing. */
+/** What a probe found. It came on another connection than the dials', so it changes pace and patience and ends nothing. */
 export interface Evidence {
   readonly verdict: ProbeVerdict;
+  /** How long the server asks to stay away, ms. */
   readonly retryAfterMs?: number;
 }
 
@@ -43,11 +44,11 @@ export const newOutage = (since: number, cause: Failure | undefined, announcedSp
   announcedSpreadMs,
 });
 
-/** What outlasts an outage: what connecting has cost here, what the engine remembers, what may still be dialled. */
+/** What outlasts an outage: what connecting has cost here, what the engine remembers, what the dial budget holds. */
 export interface LinkMemory {
-  /** From dial to open. */
+  /** Time from dial to open. */
   readonly connect: Rtt | undefined;
-  /** The quickest of late; every later dial lets it fade by a quarter. */
+  /** The quickest time from dial to open, ms. Every later dial lets it fade by a quarter. */
   readonly quickestMs: number;
   readonly failedAt: readonly number[];
   readonly openedAt: readonly number[];
@@ -67,7 +68,7 @@ export const newMemory = (policy: ReconnectPolicy, now: number): LinkMemory => (
   at: now,
 });
 
-/** The bucket holds three fast lanes: a second failover right after the first is as fast, and one of 10⁵ needs twenty dials. */
+/** The bucket holds three fast lanes: a second failover right after the first is as fast, and one in 10⁵ needs twenty dials. */
 const bucketSize = (policy: ReconnectPolicy): number => 3 * policy.fastAttempts;
 
 const tokensAt = (policy: ReconnectPolicy, memory: LinkMemory, now: number): number =>
@@ -76,7 +77,7 @@ const tokensAt = (policy: ReconnectPolicy, memory: LinkMemory, now: number): num
 const recent = (times: readonly number[], now: number): number[] =>
   times.filter((at) => now - at < ENGINE_MEMORY_MS);
 
-/** Takes one dial from the budget. Only the app's own `reconnect()` dials without one, and leaves no debt. */
+/** Takes one dial from the budget. Only the app's own `reconnect()` dials when it is empty, and leaves no debt. */
 export const spendDial = (policy: ReconnectPolicy, memory: LinkMemory, now: number): LinkMemory => ({
   ...memory,
   tokens: Math.max(0, tokensAt(policy, memory, now) - 1),
@@ -105,9 +106,9 @@ export interface PaceContext {
   readonly random: number;
   readonly engine: Engine;
   readonly freshPath: boolean;
-  /** When handshakes to this host were abandoned whose connections may still stand, by any tab. */
+  /** When handshakes to this host were abandoned, by any tab, whose connections may still stand; oldest first. */
   readonly leaks: readonly number[];
-  /** Of the heartbeat. */
+  /** Round trip as the heartbeat measured it. */
   readonly rtt: Rtt | undefined;
 }
 
@@ -125,46 +126,44 @@ const isHang = (failure: Failure | undefined): boolean =>
   failure !== undefined && FAILURE_TRAITS[failure.kind].isHang;
 
 /**
- * After two failures or one deadline it is time to ask why. That every other node behind the balancer is a gateway without an
- * app changes nothing, and holds for four dials; what slows them down is asked again before each.
+ * Is it time to ask why dials fail? After two failures, after a hang, and then with every fourth dial. A refusal is asked about
+ * before each, since it slows the dials down.
  */
 export const shouldProbe = ({ attempts, last, evidence }: Outage): boolean =>
   attempts % 4 === 2 || isHang(last) || isRefusal(evidence);
 
-/** How long to wait before the next dial of this outage, ms. 0 is at once. */
+/** How long to wait before the next dial of this outage, ms; 0 is at once. */
 export function nextWait(
   policy: ReconnectPolicy,
   outage: Outage,
   memory: LinkMemory,
   context: PaceContext,
 ): number {
-  const { attempts, cause, last, announcedSpreadMs, evidence } = outage;
-  // Who was told to spread is no crowd any more, and a refusal costs the survivors nothing: the lane takes the whole burst.
-  const lane =
-    attempts - outage.fastLaneStart - (announcedSpreadMs ? bucketSize(policy) : policy.fastAttempts);
-  const slow = needsPause(outage);
-  const first = !attempts && cause;
-  const wait =
-    context.random *
-    (slow || lane >= 0
-      ? // Cap first, then jitter: the other way round every client of a crowd waits exactly the same.
-        Math.min(policy.capMs, policy.baseMs * 2 ** Math.max(lane, 0))
-      : // A link that was never up has no crowd to spread from; a lone client is never held back by more than 20 ms.
-        first
-        ? Math.max(announcedSpreadMs, policy.spreadMs)
-        : // A crowd that hung together in a queue is not to come back together.
-          outage.fastFailures && isHang(last)
-          ? policy.baseMs
-          : 0);
-  const { now, engine, leaks } = context;
-  const missing = 1 - tokensAt(policy, memory, now);
-  const full = leaks.length >= engine.maxAbandons ? leaks[0]! + LEAK_MS - now : 0;
+  const { now, random, engine, leaks } = context;
+  const missingTokens = 1 - tokensAt(policy, memory, now);
+  const budgetMs = (missingTokens * 60_000) / policy.dialsPerMinute;
+  const leakMs = leaks.length >= engine.maxAbandons ? leaks[0]! + LEAK_MS - now : 0;
   // A server's Retry-After bounds the pace, but not beyond the cap: the probe may have asked the dead node, not the survivor.
-  const asked = Math.min(evidence?.retryAfterMs ?? 0, policy.capMs);
-  return Math.max(wait, (missing * 60_000) / policy.dialsPerMinute, full, asked);
+  const retryAfterMs = Math.min(outage.evidence?.retryAfterMs ?? 0, policy.capMs);
+  return Math.max(random * longestJitter(policy, outage), budgetMs, leakMs, retryAfterMs);
 }
 
-/** Are there more than so many dials left, for something less urgent than an outage? */
+/** The next wait is drawn between 0 and this, ms. */
+function longestJitter(policy: ReconnectPolicy, outage: Outage): number {
+  const { attempts, cause, last, announcedSpreadMs, fastFailures } = outage;
+  // Clients that were told to spread are no crowd any more, and a refusal costs the survivors nothing: the lane is the whole bucket.
+  const laneLength = announcedSpreadMs ? bucketSize(policy) : policy.fastAttempts;
+  const beyondLane = attempts - outage.fastLaneStart - laneLength;
+  // The cap comes before the jitter: the other way round every client of a crowd waits exactly the same time.
+  if (needsPause(outage) || beyondLane >= 0)
+    return Math.min(policy.capMs, policy.baseMs * 2 ** Math.max(beyondLane, 0));
+  // A link that was never up has no crowd to spread from. A lone client is never held back by more than 20 ms.
+  if (!attempts && cause) return Math.max(announcedSpreadMs, policy.spreadMs);
+  // A crowd that hung together in a queue must not come back together.
+  return fastFailures && isHang(last) ? policy.baseMs : 0;
+}
+
+/** Does the budget hold more than `reserve` dials, so that one can go to something less urgent than an outage? */
 export const canSpareDial = (
   policy: ReconnectPolicy,
   memory: LinkMemory,
@@ -172,28 +171,30 @@ export const canSpareDial = (
   reserve: number,
 ): boolean => tokensAt(policy, memory, now) > reserve;
 
-/** So many deadlines of one outage stay short: a balancer with one dead half needs 7 dials in 1 of 100 outages. */
+/** Deadlines of one outage that stay short: behind a balancer with one dead half, 1 of 100 outages needs 7 dials. */
 const FLAT_DEADLINES = 6;
 
-/** Before anything is learned a handshake gets so many times the floor: about four round trips on a slow mobile link. */
+/** Before anything is learned a handshake gets this many times the floor: about four round trips on a slow mobile link. */
 const UNKNOWN_FACTOR = 5;
 
 /**
- * No patience grows beyond this: three times the queue of 100 000 clients on a survivor that takes 5 000 a second. More would drain
- * larger crowds, and keep a client for longer at a node that hangs.
+ * Longest patience with one handshake, ms: three times the queue of 100 000 clients on a survivor that takes 5 000 a second.
+ * More would drain larger crowds, but would keep a client for longer at a node that hangs.
  */
 export const PATIENCE_MS = 60_000;
 
 /**
- * How long the next handshake is given, ms. A deadline shorter than an overloaded survivor's accept time makes an outage
- * permanent, so: when other dials of this outage failed fast, a hang is probably the survivor queueing, and we are patient.
- * When nothing failed fast, or a probe found the app healthy beside a hang, it is probably a black hole: a few flat short
- * deadlines. Then, and while we are patient from the first on, they double: whatever a crowd waits for, it gets there.
+ * How long the next handshake is given, ms.
  *
- * Short is what connecting has cost here: twice the estimate of it and four times its variance. The first dial of a page
- * is mostly slow because the page is busy, so what the heartbeat knows of the round trip makes it shorter: a handshake over
- * TLS takes three of them and some, but never less than twice the quickest there was. A crowd that was told to spread keeps
- * the survivors just busy: there the least hitch is a queue, and a quarter of the spread is no loss beside the rest of it.
+ * A deadline shorter than an overloaded survivor's accept time makes an outage permanent. So evidence decides:
+ * - Other dials of this outage failed fast: a hang is probably the survivor queueing, and the dial is given patience that doubles.
+ * - Nothing failed fast, or a probe found the app healthy beside a hang: it is probably a black hole. A few short deadlines
+ *   are followed by ones that double, so that a crowd gets through whatever it waits for.
+ *
+ * Short means what connecting has cost here: twice the estimate and four times its variance. The first dial of a page is
+ * mostly slow because the page is busy, so the heartbeat's round trip can shorten it: a handshake over TLS takes three round
+ * trips and some, but never less than twice the quickest there was. A crowd that was told to spread keeps the survivors just
+ * busy: there the least hitch is a queue, and a quarter of the spread is a small loss beside the rest of it.
  */
 export function nextDeadline(
   policy: ReconnectPolicy,
@@ -225,7 +226,7 @@ export const countFailure = (outage: Outage, failure: Failure): Outage => ({
   ...outage,
   last: failure,
   fastFailures: outage.fastFailures + +FAILURE_TRAITS[failure.kind].isFast,
-  // A handshake that hung was a wait already: the lane begins anew.
+  // A handshake that hung was a wait already, so the fast lane begins anew.
   ...(FAILURE_TRAITS[failure.kind].isHang && {
     timeouts: outage.timeouts + 1,
     fastLaneStart: outage.attempts,

@@ -1,7 +1,7 @@
 import type { Status } from '../api/events.ts';
 import type { State } from './machine.ts';
 
-/** What a person is told about a state: the one place where that is decided. Instants become Unix time. */
+/** Decides, in this one place, what a person is told about a state. Instants become Unix time. */
 export function statusOf(
   state: State,
   node: string | undefined,
@@ -23,11 +23,11 @@ export function statusOf(
       return { name: 'waiting', since, until: timeOrigin + dial.dueAt, attempt: outage.attempts + 1, cause };
     }
     default:
-      // Final, and the same to a person as to the machine.
+      // The final states are the same to a person as to the machine.
       return state satisfies Status;
   }
 }
 
-/** Statuses are flat: the same to a person when every field is. */
+/** Statuses are flat: they are the same to a person when every field is. */
 export const sameStatus = <T extends object>(a: T, b: T): boolean =>
   Object.keys({ ...a, ...b }).every((key) => a[key as keyof T] === b[key as keyof T]);

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { installFailover } from '../../../src/meteor/index.ts';
 import { endpointOf } from '../../../src/meteor/url.ts';
 import type { Cluster } from '../../support/ddp-cluster.ts';
-import { meteor, MeteorWorld } from '../../support/meteor.ts';
+import { createMeteorApp, MeteorWorld } from '../../support/meteor.ts';
 import { hangs, opensMute, refuses, sequence } from '../../support/world.ts';
 
 // An upgrade or a refusal takes 80 ms, an answer 40 ms.
@@ -22,7 +22,7 @@ const install: MeteorWorld['install'] = (...args) => world.install(...args);
 const up: MeteorWorld['up'] = (...args) => world.up(...args);
 const paths = () => world.sockets.map(({ url }) => new URL(url).pathname);
 const openSockets = () => world.sockets.filter(({ readyState }) => readyState < 2).length;
-/** What the app sent on it. */
+/** The frames the app sent on a connection. */
 const frames = (socket = world.last) =>
   socket.received
     .map((frame) => JSON.parse(frame as string) as Record<string, unknown>)
@@ -30,7 +30,7 @@ const frames = (socket = world.last) =>
 const said = (socket = world.last) => frames(socket).map(({ msg }) => msg);
 
 describe('installing', () => {
-  test('before the first connection: Meteor’s own dial is given up, ours carries everything', async () => {
+  test('before the first connection: Meteor’s own dial is given up, the link carries everything', async () => {
     world.behaviour = cluster.node();
     const { app } = install();
     app.subscribe('docs');
@@ -38,16 +38,16 @@ describe('installing', () => {
     await world.pass(10);
     expect(openSockets()).toBe(1);
     await world.pass(300);
-    // Meteor's own dial given up, and before each `reset`.
+    // Once as Meteor's own dial is given up, once before `reset`.
     expect(app.told).toEqual(['disconnect', 'disconnect', 'reset']);
     expect(said()).toEqual(['connect', 'method', 'sub']);
     expect(app.settled).toEqual(['2 "b"']);
     expect(app.events).toEqual(['added a', 'added b']);
   });
 
-  test('on a live connection: it serves until ours is open, and nothing flickers', async () => {
+  test('on a live connection: that serves until the link is open, and nothing flickers', async () => {
     world.behaviour = cluster.node();
-    const app = meteor(world);
+    const app = createMeteorApp(world);
     app.subscribe('docs');
     await world.pass(300);
     const { statusListeners } = app._stream as never as { statusListeners: { changes: number } };
@@ -64,14 +64,14 @@ describe('installing', () => {
     expect(cluster.ran).toEqual(['b,2@1']);
     expect(openSockets()).toBe(1);
     expect(app._stream.status().connected).toBe(true);
-    // Nothing computed from it runs again.
+    // No computation that depends on the status runs again.
     expect(statusListeners.changes - changes).toBe(0);
     expect(original.currentStatus.status).toBe('offline');
   });
 
   test('on a live connection with a call under way: the call is answered there, and runs once', async () => {
     world.behaviour = cluster.node({ methodMs: 1_000 });
-    const app = meteor(world);
+    const app = createMeteorApp(world);
     await world.pass(100);
     app.call('put', ['b', 2]);
     install(app);
@@ -83,7 +83,7 @@ describe('installing', () => {
     expect(said(world.sockets[1])).toEqual(['connect']);
   });
 
-  test('twice is once', async () => {
+  test('a second time changes nothing', async () => {
     const { app, uninstall } = await up();
     expect(install(app).uninstall).toBe(uninstall);
     await world.pass(1_000);
@@ -92,7 +92,7 @@ describe('installing', () => {
 
   test('on a connection its app has closed: it stays closed until the app opens it', async () => {
     world.behaviour = cluster.node();
-    const app = meteor(world);
+    const app = createMeteorApp(world);
     app._stream.disconnect();
     install(app);
     await world.pass(1_000);
@@ -104,7 +104,11 @@ describe('installing', () => {
   });
 
   test.each([
-    ['no connection', undefined, /^connection: expected a Meteor one, got undefined/],
+    [
+      'a missing connection',
+      undefined,
+      /^connection: expected `Meteor\.connection` or a connection that `DDP\.connect` returned, got undefined\.$/,
+    ],
     ['a bad transport', { transport: 'xhr' }, /^options.transport: expected sockjs, websocket, got "xhr"/],
     [
       'a bad bound',
@@ -112,42 +116,71 @@ describe('installing', () => {
       /^options.fallbackAfterMs: expected a number from 1000 to Infinity, got -1/,
     ],
     ['a bad policy', { policy: 'quick' }, /^policy: expected/],
-    ['an unknown option', { polciy: 'fast' }, /^options: expected .*transport.*, got "polciy"/],
-    ['a bound that is none', { fallbackAfterMs: null }, /^options.fallbackAfterMs: .* got null/],
-    ['a name where options belong', 'fast', /^options: expected an object, got "fast"/],
-    ['a standby', { standby: 'warm' }, /^options.standby: expected none for Meteor, got "warm"/],
+    ['an unknown option', { polciy: 'fast' }, /^options: expected .*transport.*, got "polciy"\. Did you mean "policy"\?$/],
+    ['a bound of null', { fallbackAfterMs: null }, /^options.fallbackAfterMs: .* got null/],
+    ['a string in place of options', 'fast', /^options: expected an object, got "fast"/],
+    [
+      'a standby',
+      { standby: 'warm' },
+      /^options.standby: expected no value \(a Meteor server .*\), got "warm"\.$/,
+    ],
+    [
+      'a layer',
+      { layer: {} },
+      /^options.layer: expected no value \(installFailover sets this option itself\)/,
+    ],
+    [
+      'events',
+      { events: 'link' },
+      /^options.events: expected no value \(installFailover sets .*\), got "link"\.$/,
+    ],
   ])('%s is a RangeError that says so', (_, options, message) => {
-    const app = options ? meteor(world) : undefined;
+    const app = options ? createMeteorApp(world) : undefined;
     expect(() => installFailover(app as never, options as never)).toThrow(RangeError);
     expect(() => installFailover(app as never, options as never)).toThrow(message);
   });
 
-  test('a Meteor that is not known stays on its own stream, with a warning', () => {
+  test('an unknown Meteor stays on its own stream, with a warning', () => {
     const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
-    const app = meteor(world);
+    const app = createMeteorApp(world);
     const stream = app._stream;
     (stream as never as { forEachCallback: unknown }).forEachCallback = undefined;
     const { uninstall } = install(app);
     expect(app._stream).toBe(stream);
-    expect(warn).toHaveBeenCalledExactlyOnceWith(expect.stringMatching(/installFailover: .* stays/));
+    expect(warn).toHaveBeenCalledExactlyOnceWith(
+      expect.stringMatching(/installFailover changed nothing, .* Expected a client connection of Meteor/),
+    );
     uninstall();
     expect(app._stream).toBe(stream);
   });
 
   test('a connection without retries stays as its app wanted it', () => {
     const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
-    const app = meteor(world);
+    const app = createMeteorApp(world);
     (app._stream.options as { retry: boolean }).retry = false;
     const stream = app._stream;
     install(app);
     expect(app._stream).toBe(stream);
-    expect(warn).toHaveBeenCalledOnce();
+    expect(warn).toHaveBeenCalledExactlyOnceWith(expect.stringContaining('made with `retry: false`'));
   });
 
-  test('a link that never comes up goes back to Meteor’s own stream, if so asked', async () => {
+  test('without a WebSocket class it throws, and changes nothing', () => {
+    const app = createMeteorApp(world);
+    const stream = app._stream;
+    expect(() => install(app, { env: { WebSocket: undefined } })).toThrow(
+      expect.objectContaining({
+        name: 'FailoverError',
+        kind: 'unsupported',
+        message: expect.stringContaining('On Node 20 pass `env: { WebSocket }`') as string,
+      }),
+    );
+    expect(app._stream).toBe(stream);
+  });
+
+  test('a link that never comes up goes back to Meteor’s own stream after fallbackAfterMs', async () => {
     const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
     world.behaviour = refuses();
-    const app = meteor(world);
+    const app = createMeteorApp(world);
     const stream = app._stream;
     install(app, { fallbackAfterMs: 3_000 });
     await world.pass(2_900);
@@ -156,7 +189,9 @@ describe('installing', () => {
     await world.pass(200);
     expect(app._stream).toBe(stream);
     expect(stream.status().connected).toBe(true);
-    expect(warn).toHaveBeenCalledOnce();
+    expect(warn).toHaveBeenCalledExactlyOnceWith(
+      expect.stringMatching(/No WebSocket connection within 3000 ms \(`fallbackAfterMs`\)/),
+    );
     expect(openSockets()).toBe(1);
   });
 });
@@ -193,7 +228,7 @@ describe('where it dials', () => {
     [{ DDP_TRANSPORT: 'sockjs' }, /^\/sockjs\//],
   ])('as the app’s server says: %o', async (config, path) => {
     vi.stubGlobal('__meteor_runtime_config__', config);
-    installFailover(meteor(world), { env: world.env });
+    installFailover(createMeteorApp(world), { env: world.env });
     await world.pass(10);
     expect(paths()[1]).toMatch(path);
   });
@@ -212,7 +247,7 @@ describe('a failover', () => {
     expect(uninstall.link!.stats()).toMatchObject({ opens: 2, failovers: 1 });
   });
 
-  test('Meteor.status() tells each step', async () => {
+  test('Meteor.status() shows each step', async () => {
     const { app } = await up();
     const steps: unknown[] = [];
     const { statusChanged } = app._stream;
@@ -286,7 +321,7 @@ describe('a failover', () => {
     expect(said()).toEqual(['connect', 'method']);
   });
 
-  test('a node that completes the upgrade and then says nothing is left', async () => {
+  test('a node that is silent after the upgrade is left', async () => {
     const { app } = await up();
     world.behaviour = sequence(opensMute(), cluster.node());
     world.last.serverEnds();
@@ -297,7 +332,7 @@ describe('a failover', () => {
     expect(app.events).toEqual(['added a']);
   });
 
-  test('Meteor’s own heartbeat is off while ours is on, and back after it', async () => {
+  test('Meteor’s own heartbeat is off while the link has one, and back after uninstalling', async () => {
     const { app, uninstall } = await up();
     expect(app._heartbeatInterval).toBe(0);
     uninstall();
@@ -306,7 +341,7 @@ describe('a failover', () => {
     expect(without.app._heartbeatInterval).toBe(17_500);
   });
 
-  test('its pings, and the answers of a server that was sent no connect yet, are not Meteor’s business', async () => {
+  test('replies to the link’s pings and notices do not reach Meteor', async () => {
     const { app } = await up();
     await world.pass(5_000);
     const must = { msg: 'error', reason: 'Must connect first', offendingMessage: { msg: 'ping' } };
@@ -334,7 +369,7 @@ describe('a drain', () => {
     // The new connection is open, and nothing but a ping was sent on it.
     expect(world.sockets).toHaveLength(3);
     expect(said()).toEqual([]);
-    // Sent again by Meteor when it starts over.
+    // Meteor sends this call when it starts over.
     app.call('put', ['c', 3]);
     await world.pass(600);
     expect(cluster.ran.slice(0, 1)).toEqual(['b,2@2']);
@@ -346,7 +381,7 @@ describe('a drain', () => {
     expect(openSockets()).toBe(1);
   });
 
-  test('a call that is never answered holds it up for ten seconds at most', async () => {
+  test('a call that is never answered delays it by ten seconds at most', async () => {
     world.behaviour = cluster.node({ methodMs: 1e6 });
     const { app } = install();
     await world.pass(300);
@@ -390,7 +425,7 @@ describe('what an app does with its connection', () => {
     expect(app._stream.status().connected).toBe(true);
   });
 
-  test('reconnect({ url }) moves it; the old address serves until the new one does', async () => {
+  test('reconnect({ url }) moves the connection; the old URL serves until the new one does', async () => {
     const { app } = await up();
     app._stream.reconnect({ url: 'https://b.example/' });
     expect(app._stream.rawUrl).toBe('https://b.example/');
@@ -405,7 +440,7 @@ describe('what an app does with its connection', () => {
     expect(app._stream.rawUrl).toBe('https://b.example/');
   });
 
-  test('the old address dies before the new one is open: nothing but the new one is dialled', async () => {
+  test('the old URL dies before the new one is open: only the new one is dialled', async () => {
     const { app } = await up();
     const [, old] = world.sockets;
     app._stream.reconnect({ url: 'https://b.example/' });
@@ -419,7 +454,7 @@ describe('what an app does with its connection', () => {
     expect(openSockets()).toBe(1);
   });
 
-  test('moved on before the new address answered: that one is given up', async () => {
+  test('moved again before the new URL answered: that dial is given up', async () => {
     const { app } = await up();
     world.behaviour = hangs();
     app._stream.reconnect({ url: 'https://b.example/' });
@@ -448,7 +483,7 @@ describe('what an app does with its connection', () => {
     expect(app.events).toEqual(['added a']);
   });
 
-  test('while the browser has no network it waits, and says no time', async () => {
+  test('while the browser has no network it waits, without retryTime', async () => {
     const { app } = await up();
     world.behaviour = refuses();
     world.online = false;
@@ -475,7 +510,7 @@ describe('what an app does with its connection', () => {
     expect(openSockets()).toBe(0);
   });
 
-  test('a server that keeps sessions is told that the client leaves for good', async () => {
+  test('a server that keeps sessions is told that the client leaves', async () => {
     const { app } = await up();
     app._receivedCount = 3;
     const { last } = world;
@@ -484,7 +519,21 @@ describe('what an app does with its connection', () => {
     expect(said(last).at(-1)).toBe('disconnect');
   });
 
-  test('a reconnect hook that throws harms nothing else', async () => {
+  test('an app that disconnects as it moves to a new connection stays disconnected', async () => {
+    const { app } = await up();
+    app._stream.reconnect({ url: 'https://b.example/' });
+    let times = 0;
+    app._stream.on('disconnect', () => {
+      if (times++ === 0) app._stream.disconnect();
+    });
+    await world.pass(500);
+    expect(app._stream.status()).toEqual({ status: 'offline', connected: false, retryCount: 0 });
+    expect(app.told).toEqual(['disconnect', 'disconnect']);
+    expect(world.errors).toEqual([]);
+    expect(openSockets()).toBe(0);
+  });
+
+  test('after a reconnect hook that throws, everything else works', async () => {
     const { app } = await up();
     app.onReconnect = () => {
       throw new Error('hook');
@@ -500,9 +549,9 @@ describe('what an app does with its connection', () => {
 });
 
 describe('uninstalling', () => {
-  test('puts Meteor’s own stream back, which goes on with everything', async () => {
+  test('puts Meteor’s own stream back, which carries on everything', async () => {
     world.behaviour = cluster.node();
-    const app = meteor(world);
+    const app = createMeteorApp(world);
     const stream = app._stream;
     const { uninstall } = install(app);
     app.subscribe('docs');
@@ -515,16 +564,16 @@ describe('uninstalling', () => {
     expect(said()).toEqual(['connect', 'sub']);
     expect(app.events).toEqual(['added a']);
     expect(openSockets()).toBe(1);
-    // Without its stream nothing is left of ours.
+    // When Meteor's own stream has ended, nothing of the library is left.
     stream.disconnect();
     await world.pass(100);
     expect(world.left).toEqual({ timers: 0, listeners: 0, sockets: 0 });
     install(app);
   });
 
-  test('before ours was open on a live connection: that one never noticed', async () => {
+  test('before the link was open on a live connection: the app notices nothing', async () => {
     world.behaviour = sequence(cluster.node(), hangs());
-    const app = meteor(world);
+    const app = createMeteorApp(world);
     await world.pass(100);
     const stream = app._stream;
     const { uninstall } = install(app);

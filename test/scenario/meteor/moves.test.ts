@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Cluster } from '../../support/ddp-cluster.ts';
-import { meteor, MeteorWorld } from '../../support/meteor.ts';
+import { createMeteorApp, MeteorWorld } from '../../support/meteor.ts';
 import { byHost, hangs, refuses, sequence, type FakeSocket } from '../../support/world.ts';
 
 // An upgrade or a refusal takes 80 ms, an answer 40 ms.
@@ -19,7 +19,7 @@ const install: MeteorWorld['install'] = (...args) => world.install(...args);
 const up: MeteorWorld['up'] = (...args) => world.up(...args);
 const drain = (socket: FakeSocket) => cluster.say(socket, { msg: 'drain', afterMs: 60_000, spreadMs: 0 });
 const openSockets = () => world.sockets.filter(({ readyState }) => readyState < 2).length;
-/** What the app sent on each connection. */
+/** The messages the app sent on each connection. */
 const said = () =>
   world.sockets.map(({ received }) =>
     received
@@ -29,9 +29,9 @@ const said = () =>
   );
 
 describe('leaving Meteor’s own stream', () => {
-  test('uninstalled while a call is waited for: it is never noticed', async () => {
+  test('uninstalled while an answer is awaited: the app notices nothing', async () => {
     world.behaviour = cluster.node({ methodMs: 1_000 });
-    const app = meteor(world);
+    const app = createMeteorApp(world);
     await world.pass(100);
     app.call('put', ['b', 2]);
     const { uninstall } = install(app);
@@ -45,13 +45,13 @@ describe('leaving Meteor’s own stream', () => {
     expect(openSockets()).toBe(1);
   });
 
-  test('it is lost while a call is waited for: that goes on at once on the new one', async () => {
+  test('it is lost while an answer is awaited: the call goes out at once on the new one', async () => {
     world.behaviour = sequence(
       cluster.node({ methodMs: 1_000 }),
       cluster.node({ openAfterMs: 80 }),
       refuses(),
     );
-    const app = meteor(world);
+    const app = createMeteorApp(world);
     await world.pass(100);
     app.call('put', ['b', 2]);
     install(app);
@@ -65,9 +65,9 @@ describe('leaving Meteor’s own stream', () => {
   });
 });
 
-test('a subscription that is not ready yet is waited for on Meteor’s own stream, so that nothing flickers', async () => {
+test('Meteor’s own stream serves until its subscriptions are ready, so that nothing flickers', async () => {
   world.behaviour = cluster.node({ subMs: 1_000 });
-  const app = meteor(world);
+  const app = createMeteorApp(world);
   app.subscribe('docs');
   await world.pass(100);
   install(app);
@@ -79,9 +79,9 @@ test('a subscription that is not ready yet is waited for on Meteor’s own strea
   expect(openSockets()).toBe(1);
 });
 
-test('a subscription that is never ready holds it up for five seconds, and no call is cut off then', async () => {
+test('a subscription that is never ready delays the move by five seconds, and no call is cut off then', async () => {
   world.behaviour = cluster.node({ subMs: 1e6, methodMs: 500 });
-  const app = meteor(world);
+  const app = createMeteorApp(world);
   app.subscribe('docs');
   await world.pass(100);
   install(app);
@@ -95,7 +95,7 @@ test('a subscription that is never ready holds it up for five seconds, and no ca
   expect(openSockets()).toBe(1);
 });
 
-test('a version that was refused stays the reason after uninstalling', async () => {
+test('the reason of a permanent failure is still there after uninstalling', async () => {
   const { app, uninstall } = await up();
   app._stream.disconnect({ _permanent: true, _error: 'no common version' });
   uninstall();
@@ -103,7 +103,7 @@ test('a version that was refused stays the reason after uninstalling', async () 
 });
 
 describe('moving with reconnect({ url })', () => {
-  test('moved again before the first move is over: nothing is left of that one', async () => {
+  test('moved again before the first move is over: nothing is left of the first', async () => {
     const { app } = await up();
     world.behaviour = byHost({ 'b.example': hangs(), 'c.example': cluster.node() });
     app._stream.reconnect({ url: 'https://b.example' });
@@ -118,7 +118,7 @@ describe('moving with reconnect({ url })', () => {
     expect(world.left).toEqual({ timers: 0, listeners: 0, sockets: 0 });
   });
 
-  test('the old one is lost before the new one opens: what was called goes there as soon as it does', async () => {
+  test('the old one is lost before the new one opens: its call goes out as soon as that opens', async () => {
     const { app } = await up(undefined, cluster.node({ methodMs: 1_000 }));
     const [, old] = world.sockets;
     app.call('put', ['b', 2]);
@@ -136,7 +136,7 @@ describe('moving with reconnect({ url })', () => {
     expect(app.events).toEqual(['added a', 'added b']);
   });
 
-  test('the old one is lost while its call is waited for: it goes on at once', async () => {
+  test('the old one is lost while its answer is awaited: the call goes out at once on the new one', async () => {
     const { app } = await up(undefined, cluster.node({ methodMs: 5_000 }));
     const [, old] = world.sockets;
     app.call('put', ['b', 2]);
@@ -152,7 +152,7 @@ describe('moving with reconnect({ url })', () => {
     expect(openSockets()).toBe(1);
   });
 
-  test('the new one is lost and back while a call of the old one is waited for: Meteor starts over once', async () => {
+  test('the new one is lost and back while an answer of the old one is awaited: Meteor starts over once', async () => {
     const { app } = await up(undefined, cluster.node({ methodMs: 1_000 }));
     app.call('put', ['b', 2]);
     await world.pass(30);
@@ -167,7 +167,7 @@ describe('moving with reconnect({ url })', () => {
     expect(app.settled).toEqual(['2 "b"']);
   });
 
-  test('what is called while calls of the old one are waited for is waited for as well', async () => {
+  test('a call made while answers of the old one are awaited is awaited as well', async () => {
     const { app } = await up(undefined, cluster.node({ methodMs: 500 }));
     app.call('put', ['b', 2]);
     await world.pass(30);
@@ -197,7 +197,7 @@ describe('moving with reconnect({ url })', () => {
     expect(openSockets()).toBe(1);
   });
 
-  test('no url is none', async () => {
+  test('an empty url moves nothing', async () => {
     const { app } = await up();
     for (const options of [null, {}, { url: null }, { url: '' }]) app._stream.reconnect(options as never);
     await world.pass(500);
@@ -220,7 +220,7 @@ describe('a drain', () => {
     await world.pass(500);
     app.call('put', ['c', 3]);
     await world.pass(4_000);
-    // Of three connections only two are held: what the first had not answered is sent again, as at any reconnection.
+    // Only two of three connections are kept: the call on the first is sent again, as after any reconnection.
     expect(said().slice(2)).toEqual(['', 'connect method sub method']);
     expect(app.settled).toEqual(['2 "b"', '3 "c"']);
     expect(openSockets()).toBe(1);
@@ -279,7 +279,7 @@ describe('a call with noRetry that was not sent yet is sent once', () => {
   });
 });
 
-test('Meteor’s own heartbeat gives a connection up: nothing is waited for on it', async () => {
+test('Meteor’s own heartbeat gives a connection up: no answer is awaited on it', async () => {
   const { app } = await up({ heartbeat: false }, cluster.node({ methodMs: 1_000 }));
   app.call('put', ['b', 2]);
   await world.pass(30);

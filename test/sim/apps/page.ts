@@ -204,7 +204,8 @@ export abstract class Page {
         if (link.stats().rttMs !== undefined)
           this.violated('heartbeat', 'switched off, though it was answered before');
       }
-      if (kind === 'callback' && !/^`provider` of the app threw/.test(message)) this.violated('callback', message);
+      if (kind === 'callback' && !/^`provider` of the app threw/.test(message))
+        this.violated('callback', message);
     });
     on('giveup', (error) => {
       this.say(`gives up: ${error.message}`);

@@ -53,8 +53,8 @@ export const PLANTED: Readonly<Record<string, readonly Patch[]>> = {
   'a lone user waits as long as a crowd': [
     {
       file: 'core/rules/pacing.ts',
-      find: '? Math.max(announcedSpreadMs, policy.spreadMs)',
-      replace: '? Math.max(announcedSpreadMs, policy.capMs)',
+      find: 'return Math.max(announcedSpreadMs, policy.spreadMs)',
+      replace: 'return Math.max(announcedSpreadMs, policy.capMs)',
     },
   ],
   'what is sent while the connection is suspect goes out': [

@@ -1,9 +1,9 @@
-/** The todo app in a browser, as the tests see it. */
+/** The todo app in a browser, for the tests. */
 import type { Browser, BrowserContext, ConsoleMessage, HTTPRequest, Page } from 'puppeteer-core';
 import type { FailoverReport } from '../../../src/core/api/report.ts';
 import { openPage } from './browsers.ts';
 
-/** What the todo app shows of itself. */
+/** What the todo app exposes as `window.app` (demo/app/app.js). */
 export interface TodoApp {
   readonly ddp: {
     readonly status: { readonly name: string; readonly node?: string };
@@ -25,7 +25,7 @@ declare global {
   }
 }
 
-/** What a browser says about sockets and requests that fail: expected while a node is down. */
+/** Console errors about failed sockets and requests. They are expected while a node is down. */
 const networkNoise = [
   /WebSocket connection to .* failed/,
   /can.t establish a connection to the server at ws:/,
@@ -34,7 +34,7 @@ const networkNoise = [
 ];
 
 export class TodoPage {
-  /** Errors on the console that are no news of the network, and uncaught exceptions. */
+  /** Uncaught exceptions, and errors on the console other than network noise. */
   readonly problems: string[] = [];
   documents = 0;
 
@@ -48,7 +48,7 @@ export class TodoPage {
     page.on('console', (message: ConsoleMessage) => {
       if (message.type() === 'error') problem(message.text());
     });
-    // Firefox hands a failed connection to the driver as an exception, although no script can catch it.
+    // Firefox reports a failed connection to the driver as an exception, although no script can catch it.
     page.on('pageerror', (error) => problem(String(error)));
     page.on('request', (request: HTTPRequest) => {
       if (request.isNavigationRequest()) this.documents++;
@@ -79,14 +79,14 @@ export class TodoPage {
     await this.page.keyboard.press('Enter');
   }
 
-  /** Waits until a todo with this text is shown and confirmed by a server. */
+  /** Waits until a todo with this text is shown as saved. */
   async shows(text: string): Promise<void> {
     await this.page.waitForFunction(
       (wanted) =>
         [...document.querySelectorAll<HTMLElement>('[data-testid=todo]')].some(
           (item) => item.textContent?.includes(wanted) && item.dataset.pending === 'false',
         ),
-      // Not the default, once per frame: a hidden page has none.
+      // Not the default, once per frame: a hidden page has no frames.
       { polling: 'mutation' },
       text,
     );
@@ -98,7 +98,7 @@ export class TodoPage {
     );
   }
 
-  /** Waits until it is online and served by this node. */
+  /** Waits until the page is online on this node. */
   async servedBy(node: string): Promise<void> {
     await this.page.waitForFunction(
       (wanted) => window.app.ddp.status.name === 'online' && window.app.ddp.status.node === wanted,

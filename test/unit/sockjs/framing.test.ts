@@ -73,7 +73,7 @@ describe('a frame', () => {
     expect(parseFrame(data)).toEqual({ type: 'malformed' });
   });
 
-  test('whatever comes: a frame or malformed, never an error, and only text gets through', () => {
+  test('any input is a frame or malformed, never an error, and only text gets through', () => {
     const nearly = fc
       .tuple(fc.constantFrom('', 'o', 'h', 'a', 'c', 'a[', 'c['), fc.oneof(fc.json(), fc.string()))
       .map(([type, content]) => type + content);
@@ -101,7 +101,7 @@ describe('a frame', () => {
   });
 });
 
-describe('the address', () => {
+describe('the URL', () => {
   test.each<[base: string | URL, url: string]>([
     ['wss://a.example/sockjs', 'wss://a.example/sockjs/{attempt}/{attempt}/websocket'],
     ['wss://a.example/sockjs/', 'wss://a.example/sockjs/{attempt}/{attempt}/websocket'],
@@ -120,7 +120,7 @@ describe('the address', () => {
     expect(sockjsUrl(url)).toBe(url);
   });
 
-  test('is new for every dial, server and session apart, without dots', () => {
+  test('is new for every dial, with different server and session ids without dots', () => {
     let drawn = 0;
     const env = { ...browserEnv(), random: () => ((drawn += 1) * 0.1234567) % 1 };
     const target = createEndpoints(sockjsUrl('https://a.example/sockjs?x=1'), undefined, env);

@@ -24,7 +24,7 @@ class Wire extends EventTarget {
   send(data: unknown): void {
     this.sent.push(data);
   }
-  /** As strict as a browser's. */
+  /** As strict as a browser. */
   close(...args: [code?: number, reason?: string]): void {
     const [code] = args;
     if (code !== undefined && code !== 1000 && !(code >= 3000 && code <= 4999)) {
@@ -45,7 +45,7 @@ class Wire extends EventTarget {
 const SockJS = sockjsWebSocket(Wire);
 let socket: WebSocket;
 let wire: Wire;
-/** Everything it dispatched. */
+/** The events it dispatched. */
 let log: string[];
 const HEARTBEAT = 'heartbeat';
 
@@ -65,14 +65,14 @@ const taken = () => log.splice(0);
 beforeEach(() => open());
 
 describe('it opens', () => {
-  test('when the server opens the session, not when the socket under it does', () => {
+  test('when the server opens the session, not when the native socket does', () => {
     wire.dispatchEvent(new Event('open'));
     expect([taken(), socket.readyState]).toEqual([[], 0]);
     wire.says('o');
     expect([taken(), socket.readyState]).toEqual([['open'], 1]);
   });
 
-  test('with what the socket under it tells of itself', () => {
+  test('with the properties of the native socket', () => {
     open(['v1', 'v2']);
     expect(wire.given).toEqual([['v1', 'v2']]);
     expect([
@@ -87,13 +87,13 @@ describe('it opens', () => {
     expect(new SockJS(new URL('wss://a.example/x')).url).toBe('wss://a.example/x');
   });
 
-  test('and has the names of the states', () => {
+  test('and has the constants of the states', () => {
     for (const of of [SockJS, socket]) {
       expect([of.CONNECTING, of.OPEN, of.CLOSING, of.CLOSED]).toEqual([0, 1, 2, 3]);
     }
   });
 
-  test('a constructor that throws, throws', () => {
+  test('an error of the native constructor is thrown on', () => {
     const Blocked = sockjsWebSocket(
       class {
         constructor() {
@@ -127,24 +127,26 @@ describe('messages', () => {
     expect(taken()).toEqual(['close 1000  clean']);
   });
 
-  test('go out as frames of one', () => {
+  test('go out one per frame', () => {
     socket.send('');
     socket.send('"ü"');
     expect(wire.sent).toEqual(['[""]', '["\\"ü\\""]']);
   });
 
-  test.each<[string, unknown]>([
-    ['a buffer', new ArrayBuffer(1)],
-    ['a view', new Uint8Array(1)],
-    ['a blob', new Blob(['x'])],
-    ['a number', 7],
-    ['nothing', undefined],
-  ])('%s is no text: TypeError', (_, data) => {
-    expect(() => socket.send(data as string)).toThrow(TypeError);
+  test.each<[string, unknown, shown: string]>([
+    ['a buffer', new ArrayBuffer(1), '[object ArrayBuffer]'],
+    ['a view', new Uint8Array(1), '[object Uint8Array]'],
+    ['a blob', new Blob(['x']), '[object Blob]'],
+    ['a number', 7, '[object Number]'],
+    ['nothing', undefined, '[object Undefined]'],
+  ])('%s is not text: TypeError', (_, data, shown) => {
+    const send = (): void => socket.send(data as string);
+    expect(send).toThrow(TypeError);
+    expect(send).toThrow(`SockJS carries text only: expected a string, got ${shown}.`);
     expect(wire.sent).toEqual([]);
   });
 
-  test('heartbeats are events of their own', () => {
+  test('heartbeats have their own event', () => {
     wire.says('h');
     expect(taken()).toEqual([HEARTBEAT]);
     expect(wire.sent).toEqual([]);
@@ -152,7 +154,12 @@ describe('messages', () => {
 });
 
 test('a message sent too early is an error, one sent too late is discarded', () => {
-  expect(() => socket.send('x')).toThrow(expect.objectContaining({ name: 'InvalidStateError' }));
+  expect(() => socket.send('x')).toThrow(
+    expect.objectContaining({
+      name: 'InvalidStateError',
+      message: 'The SockJS session is not open yet. Send after the `open` event.',
+    }),
+  );
   wire.says('o');
   socket.close();
   socket.send('x');
@@ -162,11 +169,11 @@ test('a message sent too early is an error, one sent too late is discarded', () 
 });
 
 describe('it ends', () => {
-  test('with the code and reason of a close frame, at once, and the socket under it is closed', () => {
+  test('with the code and reason of a close frame, at once, and the native socket is closed', () => {
     wire.says('o', 'c[3000,"Go away!"]');
     expect([taken(), socket.readyState]).toEqual([['open', 'close 3000 Go away! clean'], 3]);
     expect(wire.closes).toEqual([[]]);
-    // Nothing of it is heard any more.
+    // After that the native socket is ignored.
     wire.says('a["late"]', 'h', 'junk');
     wire.dispatchEvent(new Event('error'));
     wire.ends(1006);
@@ -178,21 +185,21 @@ describe('it ends', () => {
     expect(taken()).toEqual(['close 2010 Another connection still open clean']);
   });
 
-  test('as the socket under it ends', () => {
+  test('when the native socket ends', () => {
     wire.says('o');
     wire.dispatchEvent(new Event('error'));
     wire.ends(1006, '', false);
     expect([taken(), socket.readyState]).toEqual([['open', 'error', 'close 1006  unclean'], 3]);
   });
 
-  test('before it opened, too', () => {
+  test('also before it opened', () => {
     wire.dispatchEvent(new Event('error'));
     wire.ends(1006, '', false);
     expect([taken(), socket.readyState]).toEqual([['error', 'close 1006  unclean'], 3]);
   });
 
   test.each<[string, unknown[]]>([
-    ['a frame that is none', ['o', 'junk']],
+    ['a malformed frame', ['o', 'junk']],
     ['binary', ['o', new ArrayBuffer(1)]],
     ['a second open', ['o', 'o']],
   ])('with 1002 after %s', (_, frames) => {
@@ -209,7 +216,7 @@ describe('it ends', () => {
     expect(taken()).toEqual(['error', 'close 1002 malformed frame unclean']);
   });
 
-  test('as asked: the close handshake is that of the socket under it', () => {
+  test('by close(), with the closing handshake of the native socket', () => {
     wire.says('o');
     socket.close(3001, 'done');
     expect([wire.closes, socket.readyState]).toEqual([[[3001, 'done']], 2]);
@@ -221,14 +228,14 @@ describe('it ends', () => {
     expect(socket.readyState).toBe(3);
   });
 
-  test('at once, where the socket under it does', () => {
+  test('at once if the native socket does', () => {
     wire.says('o');
     wire.close = () => wire.ends(1000);
     socket.close();
     expect([taken(), socket.readyState]).toEqual([['open', 'close 1000  clean'], 3]);
   });
 
-  test('not with a code that script may not use', () => {
+  test('not with a code that script must not use', () => {
     wire.says('o');
     expect(() => socket.close(1002)).toThrow('invalid code');
     expect(socket.readyState).toBe(1);

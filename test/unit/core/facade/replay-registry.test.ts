@@ -87,8 +87,8 @@ describe('the queue', () => {
     const push = () => of.push(refused);
     expect(push).toThrow(expect.objectContaining({ name: 'FailoverError', kind: 'overflow' }));
     expect(overflows).toEqual([[1, frameBytes(refused)]]);
-    expect(push).toThrow(`${before.length}/`);
-    expect(push).toThrow(`${frameBytes(refused)} bytes refused`);
+    expect(push).toThrow(`which holds ${before.length} of `);
+    expect(push).toThrow(`The frame of ${frameBytes(refused)} bytes does not fit`);
     expect(drain()).toEqual(before);
   });
 

@@ -1,0 +1,5 @@
+import { effects, stopWatching } from './effects-begin.js';
+
+stopWatching();
+
+export { effects };
