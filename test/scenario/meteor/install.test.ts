@@ -116,7 +116,11 @@ describe('installing', () => {
       /^options.fallbackAfterMs: expected a number from 1000 to Infinity, got -1/,
     ],
     ['a bad policy', { policy: 'quick' }, /^policy: expected/],
-    ['an unknown option', { polciy: 'fast' }, /^options: expected .*transport.*, got "polciy"\. Did you mean "policy"\?$/],
+    [
+      'an unknown option',
+      { polciy: 'fast' },
+      /^options: expected .*transport.*, got "polciy"\. Did you mean "policy"\?$/,
+    ],
     ['a bound of null', { fallbackAfterMs: null }, /^options.fallbackAfterMs: .* got null/],
     ['a string in place of options', 'fast', /^options: expected an object, got "fast"/],
     [

@@ -336,7 +336,9 @@ describe('what the effects carry', () => {
       { do: 'cancel-dial' },
       { do: 'fail', error: expect.objectContaining({ kind: 'exhausted' }) as unknown },
     ]);
-    expect((machine.state as { error: Error }).error.message).toMatch(/^No connection within policy\.maxAttempts dials; the last one ended with 'timeout'\./);
+    expect((machine.state as { error: Error }).error.message).toMatch(
+      /^No connection within policy\.maxAttempts dials; the last one ended with 'timeout'\./,
+    );
   });
 
   test('while an old connection still serves, used-up attempts end nothing', () => {
