@@ -1,3 +1,15 @@
+/**
+ * `failover-websocket`: a drop-in for `WebSocket` that stays served when its node stops, hangs, drains or vanishes.
+ *
+ * @example
+ * import { FailoverWebSocket } from 'failover-websocket';
+ *
+ * const ws = new FailoverWebSocket('wss://example.org/ws', undefined, { policy: 'fast', heartbeat: { message: 'ping' } });
+ * ws.subscriptions.set('news', JSON.stringify({ subscribe: 'news' }));
+ * ws.onmessage = (event) => render(event.data);
+ *
+ * @packageDocumentation
+ */
 export { FailoverWebSocket } from './core/facade/failover-websocket.ts';
 export { FailoverError, isFailoverError, type ErrorKind } from './core/api/errors.ts';
 export { POLICIES, type PolicyName, type ReconnectPolicy } from './core/api/reconnect-policy.ts';

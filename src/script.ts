@@ -1,4 +1,4 @@
-/** The script tag: everything under one global, `failover`. */
+/** The file for a script tag: every browser entry under one global, `failover`. */
 export * from './index.ts';
 export * from './ddp/index.ts';
 export * from './meteor/index.ts';

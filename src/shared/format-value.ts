@@ -1,4 +1,4 @@
-/** A value as text for an error message: short, never throwing. */
+/** Formats a value for an error text. The text has at most 80 characters; the function never throws. */
 export function formatValue(value: unknown): string {
   let text: string;
   try {

@@ -1,31 +1,50 @@
-/** What went wrong, for callers to branch on. Message text is for people and may change. */
+/** What went wrong, for callers to branch on. The message of an error is for people and may change. */
 export type ErrorKind =
-  /** A bounded queue is full: the frame or call that did not fit was refused, nothing else was lost. */
+  /** A bounded queue is full. The frame or call that did not fit was refused; nothing else was lost. */
   | 'overflow'
-  /** The link was closed by `close()` while something still waited for it. */
+  /** The link or client was closed while something still waited for it, or a handshake's connection had ended. */
   | 'closed'
-  /** A call, handshake or login took longer than its documented limit. */
+  /** A DDP call took longer than its `timeoutMs`. */
   | 'timeout'
-  /** An AbortSignal ended the wait. */
+  /** An AbortSignal ended a DDP call, or `stop()` ended a subscription before it was ready. */
   | 'aborted'
-  /** A call with `retry: false` was on a socket that died: it may or may not have run on the server. */
+  /** A DDP call with `retry: false` was on a socket that died: the server may or may not have run it. */
   | 'unconfirmed'
-  /** The `handshake` or `login` was refused by the server. */
+  /** The server refused to resume a DDP login, or shares no version of the protocol with this client. */
   | 'handshake'
-  /** A URL or protocol provider threw although it was asked because of an authorisation failure: the link ends. */
+  /**
+   * A URL or protocol provider was asked for fresh credentials (cause `unauthorized`) and threw: the link ends. An app's
+   * `handshake` throws this kind itself to ask for fresh credentials.
+   */
   | 'unauthorized'
-  /** The policy's `maxAttempts` is used up: the link ends. */
+  /** All dials that `policy.maxAttempts` allows have failed: the link ends. */
   | 'exhausted'
-  /** A frame from the server that its protocol does not allow; it was dropped and counted, the connection kept. */
+  /** The server sent a frame that its protocol does not allow. It was dropped and counted; the connection stays. */
   | 'malformed'
-  /** The server answered a method or subscription with an error. */
+  /** The server answered a DDP method or subscription with an error. */
   | 'server'
-  /** This environment lacks something the library needs (say, a WebSocket class). */
+  /** This environment lacks something that the library needs, for example a WebSocket class. */
   | 'unsupported';
 
-/** Every error of this library that is not an argument error (those are `RangeError`, `TypeError` or a `SyntaxError` DOMException). */
+/**
+ * Base class of the library's errors. Bad arguments are not among them: they throw a RangeError, a TypeError, or a
+ * DOMException named SyntaxError or InvalidAccessError, as `WebSocket` does.
+ *
+ * @example
+ * try {
+ *   ws.send(frame);
+ * } catch (error) {
+ *   if (isFailoverError(error) && error.kind === 'overflow') showThatNothingWasSent();
+ *   else throw error;
+ * }
+ */
 export class FailoverError extends Error {
   override readonly name: string = 'FailoverError';
+  /**
+   * @param kind what went wrong; callers branch on it
+   * @param message a sentence for people
+   * @param options `cause`: the error behind this one
+   */
   constructor(
     readonly kind: ErrorKind,
     message: string,
@@ -35,7 +54,10 @@ export class FailoverError extends Error {
   }
 }
 
-/** Type guard, for a DDPError too, that also holds across two copies of the library on one page, where `instanceof` does not. */
+/**
+ * Type guard for FailoverError and DDPError. It compares names, so it also recognises errors of a second copy of the
+ * library on the same page, for which `instanceof` is false.
+ */
 export const isFailoverError = (e: unknown): e is FailoverError =>
   e instanceof Error &&
   /^(Failover|DDP)Error$/.test(e.name) &&

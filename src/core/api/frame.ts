@@ -1,7 +1,7 @@
-/** A text or binary frame, as `WebSocket.send` takes it. */
+/** A text or binary frame: everything that `WebSocket.send` accepts. */
 export type Frame = string | ArrayBufferLike | Blob | ArrayBufferView;
 
-/** What `WebSocket.send` makes of its argument: anything that is no binary is a string. */
+/** Converts a value as `WebSocket.send` converts its argument: what is not binary becomes a string. */
 export const toFrame = (frame: unknown): Frame =>
   typeof frame === 'string' ||
   frame instanceof Blob ||
@@ -10,10 +10,10 @@ export const toFrame = (frame: unknown): Frame =>
     ? frame
     : String(frame);
 
-/** Made at its first use: an import has no effect, and jsdom knows no TextEncoder. */
+/** Created at first use: an import has no effect, and jsdom has no TextEncoder. */
 let utf8: TextEncoder | undefined;
 
-/** Size of a frame on the wire, in bytes. */
+/** Measures the payload of a frame in bytes; text counts as UTF-8, as on the wire. */
 export function frameBytes(frame: Frame): number {
   if (frame instanceof Blob) return frame.size;
   if (typeof frame !== 'string') return frame.byteLength;
@@ -21,7 +21,10 @@ export function frameBytes(frame: Frame): number {
   return (utf8 ??= new TextEncoder()).encode(frame).length;
 }
 
-/** `WebSocket.send` copies at once; a frame that waits must not change under the queue either. */
+/**
+ * Copies a frame that has to wait. `WebSocket.send` reads its argument at once, so an app may reuse its buffer after the
+ * call; the copy keeps such a change out of the queue.
+ */
 export function copyFrame(frame: Frame): Frame {
   if (typeof frame === 'string' || frame instanceof Blob) return frame;
   return ArrayBuffer.isView(frame)

@@ -1,24 +1,25 @@
-import {
-  between,
-  validate,
-  validateFields,
-  isBoolean,
-  isFunction,
-  isObject,
-  oneOf,
-  rule,
-  type Rules,
-  badOption,
-} from '../../shared/validate.ts';
-import { type Env } from '../env/env.ts';
+import { badOption, isObject, rule, validate, validateFields, type Rules } from '../../shared/validate.ts';
 import { browserEnv } from '../env/browser.ts';
+import { type Env } from '../env/env.ts';
 import type { FailureKind } from './failure.ts';
 import type { Frame } from './frame.ts';
-import { POLICIES, policyLimits, type PolicyName, type ReconnectPolicy } from './reconnect-policy.ts';
+import { HEARTBEAT_RULES, isFrame, OPTION_RULES, PROBE_RULES, QUEUE_RULES } from './option-rules.ts';
+import type { PolicyName, ReconnectPolicy } from './reconnect-policy.ts';
+import { resolvePolicy } from './resolve-policy.ts';
 
-/** What a URL or protocol provider is told about the dial it is asked for. */
+/**
+ * What a URL or protocol provider receives about the dial it is asked for.
+ *
+ * @example
+ * const url: UrlProvider = async ({ cause, signal }) => {
+ *   const fresh = cause === 'unauthorized';
+ *   const response = await fetch(fresh ? '/ticket?fresh' : '/ticket', { signal });
+ *   if (response.status === 401) throw new Error('logged out'); // with cause `unauthorized` this ends the link
+ *   return `wss://example.org/ws?ticket=${await response.text()}`;
+ * };
+ */
 export interface DialContext {
-  /** 1 for the first dial of an outage (or of the link), counted up until a replacement is up. */
+  /** Number of the dial in this outage, from 1; it starts anew when a replacement is proven. */
   readonly attempt: number;
   /** Why this dial is needed; undefined for the very first. `unauthorized` asks for fresh credentials. */
   readonly cause: FailureKind | undefined;
@@ -27,136 +28,227 @@ export interface DialContext {
 }
 
 /**
- * Asked before every dial. A rejection counts as a failed attempt and is paced like one, except with cause `unauthorized`:
- * then it ends the link.
+ * Returns the address, or several, before every dial; it has `policy.deadlineCapMs` to answer. A rejection, a bad address
+ * or a late answer counts as a failed dial and is paced like one. With cause `unauthorized` a rejection ends the link,
+ * unless it is a TypeError, as of a failed `fetch`. See DialContext for an example.
  */
 export type UrlProvider = (
   context: DialContext,
 ) => string | URL | readonly string[] | Promise<string | URL | readonly string[]>;
+/**
+ * Where to dial: one address, several, or a provider. Relative and http(s) URLs are taken as `WebSocket` takes them.
+ * `{attempt}` in an address becomes a token that is new for every dial. Of several, the one whose last failure is oldest
+ * goes first.
+ */
 export type UrlSource = string | URL | readonly string[] | UrlProvider;
+/** WebSocket subprotocols, or a provider of them that is asked before every dial, under the terms of UrlProvider. */
 export type ProtocolSource =
   string | string[] | ((context: DialContext) => string | string[] | Promise<string | string[]>);
 
-/** Ping and reply are messages of the app's protocol: script has no access to WebSocket pings. */
+/**
+ * How a hang is noticed. Ping and reply are messages of the app's protocol, because script has no access to WebSocket
+ * pings. `message` makes the heartbeat active: it pings after `policy.quietMs` of silence, and waits for a reply between
+ * `policy.replyFloorMs` and `policy.replyCapMs`. `expectEveryMs` makes it passive: it only listens.
+ *
+ * @example
+ * const active: Heartbeat = { message: 'ping', isReply: (data) => data === 'pong' };
+ * const passive: Heartbeat = { expectEveryMs: 10_000 };
+ */
 export type Heartbeat =
   | {
-      /** Sent after `quietMs` of silence. */
+      /** The ping, or a function that returns one. A function must not throw: then no ping goes out, with a warning. */
       readonly message: Frame | (() => Frame);
       /**
-       * Recognises the reply, which is then kept from the app. Without it any frame counts as the reply.
-       * Must not throw.
+       * Returns true for the reply, which the app then does not see. It must not throw: that counts as false, with a
+       * warning. @default any frame counts as the reply, and the app sees it
        */
       readonly isReply?: (data: unknown) => boolean;
       /**
-       * The protocol obliges every server to answer. A heartbeat that was never answered is switched off with a warning, since it is
-       * taken for a server that knows none; with this only if other frames came in on those connections. @default false (DDPClient: true)
+       * True if the protocol obliges every server to answer. A heartbeat that two connections never answered is switched
+       * off with a warning, because the server probably knows none. With `required` this happens only if other frames
+       * came in on those connections. @default false (DDPClient: true)
        */
       readonly required?: boolean;
       readonly expectEveryMs?: undefined;
     }
   | {
-      /** Passive: the server is known to say something at least this often (ms); half as long again without it is suspect. */
+      /**
+       * The server is known to send a frame at least this often, 50 to 86 400 000 ms. After half as long again without
+       * one the connection is suspect.
+       */
       readonly expectEveryMs: number;
       readonly message?: undefined;
     };
 
+/**
+ * An HTTP request that asks why dials fail. It runs beside the dial that follows the second failure of an outage, every
+ * fourth after that, or one that hung; no dial waits for it, and it spends from `policy.dialsPerMinute`. Its answer changes
+ * the pace of the dials and the advice in the report; it never ends the link.
+ *
+ * @example
+ * const probe: ProbeOptions = { url: 'https://api.example.org/up', crossOrigin: true, timeoutMs: 2_000 };
+ */
 export interface ProbeOptions {
-  /** @default the WebSocket URL over http(s), without query */
+  /** Address to ask, absolute or relative to the page. @default the WebSocket URL over http(s), without query */
   readonly url?: string;
-  /** Probe other origins than the page's too (they see a request; its answer may be opaque). @default false */
+  /**
+   * True to ask origins other than the page's too. They see a request, and without CORS headers the answer stays hidden.
+   * Outside a page every origin is another one. @default false
+   */
   readonly crossOrigin?: boolean;
-  /** @default 3_000 */
+  /** Milliseconds the request may take, 50 to 60 000. @default 3_000 */
   readonly timeoutMs?: number;
 }
 
+/**
+ * Bounds of the queue in which frames wait for a connection.
+ *
+ * @example
+ * const queue: Partial<QueueOptions> = { maxMessages: 50, overflow: 'drop-oldest' };
+ */
 export interface QueueOptions {
-  /** @default 1_048_576 (1 MiB) */
+  /** Bytes that may wait, 0 to Infinity. 0: only empty frames wait. @default 1_048_576 (1 MiB) */
   readonly maxBytes: number;
-  /** @default 1_000 */
+  /** Frames that may wait, 0 to Infinity. 0: none waits. @default 1_000 */
   readonly maxMessages: number;
   /**
-   * What happens to a frame that does not fit. `throw`: `send` throws a FailoverError `overflow`.
-   * `drop-oldest`: the oldest waiting frames make room and are reported by the `overflow` event. @default 'throw'
+   * What happens to a frame that does not fit. `throw`: `send` throws a FailoverError `overflow`. `drop-oldest`: the
+   * oldest waiting frames make room; a frame that could never fit still throws. An `overflow` event reports either.
+   * @default 'throw'
    */
   readonly overflow: 'throw' | 'drop-oldest';
 }
 
+/**
+ * Options of a FailoverWebSocket. They are checked once, when the link is made: a bad value or an unknown name throws a
+ * RangeError that names the option, what was expected and what came. `undefined` counts as left out.
+ *
+ * @example
+ * new FailoverWebSocket('wss://example.org/ws', undefined, {
+ *   policy: 'fast',
+ *   heartbeat: { message: 'ping', isReply: (data) => data === 'pong' },
+ *   queue: { maxMessages: 50, overflow: 'drop-oldest' },
+ *   probe: { url: '/up' },
+ * });
+ */
 export interface FailoverOptions {
-  /** A preset, or values laid over `balanced`. @default 'balanced' */
+  /**
+   * When to ping and when to dial: a preset, or fields of ReconnectPolicy laid over a `preset`. @default 'balanced'
+   * @example new FailoverWebSocket(url, undefined, { policy: 'frugal' });
+   * @example new FailoverWebSocket(url, undefined, { policy: { preset: 'fast', maxAttempts: 20 } });
+   */
   readonly policy?: PolicyName | (Partial<ReconnectPolicy> & { readonly preset?: PolicyName });
   /**
-   * How a hang is noticed. `false`: it is not noticed at all. @default false (DDPClient: DDP's own ping)
+   * How a hang is noticed. `false`: it is not noticed until the engine or a proxy ends the connection.
+   * @default false (DDPClient: DDP's own ping)
+   * @example new FailoverWebSocket(url, undefined, { heartbeat: { message: 'ping', isReply: (data) => data === 'pong' } });
    */
   readonly heartbeat?: Heartbeat | false;
   /**
-   * A suspect link gets a replacement dialled beside it and is only left when that is up. `false`: it is dropped first.
-   * @default true
+   * True: a suspect connection stays in place while a replacement is dialled, and is left only when that is up. False: it
+   * is dropped first, so that the server never sees two connections of one client. @default true
    */
   readonly hedge?: boolean;
-  /** A fetch beside the dials that tells why they fail. `false` turns it off. @default {} */
+  /**
+   * An HTTP request beside failing dials that asks why they fail. `false` turns it off. @default {}
+   * @example new FailoverWebSocket(url, undefined, { probe: { url: '/up', timeoutMs: 2_000 } });
+   */
   readonly probe?: ProbeOptions | false;
+  /**
+   * Bounds of the queue in which frames wait for a connection. Fields that are left out get their own defaults.
+   * @default { maxBytes: 1_048_576, maxMessages: 1_000, overflow: 'throw' }
+   * @example new FailoverWebSocket(url, undefined, { queue: { maxMessages: 50, overflow: 'drop-oldest' } });
+   */
   readonly queue?: Partial<QueueOptions>;
   /**
-   * Runs on every new connection before anything else is sent on it: authentication frames. `receive()` resolves with the
-   * data of the next frame, which the app then does not see. A rejection fails the attempt.
+   * Runs on every new connection before anything else is sent on it, for frames that authenticate. It has
+   * `policy.deadlineCapMs`. `receive()` resolves with the data of the next frame, which the app then does not see. It
+   * rejects with a FailoverError `closed` when the connection or the handshake ends. A rejection of the handshake fails
+   * the dial; a FailoverError of kind `unauthorized` also asks the providers for fresh credentials. @default none
+   * @example
+   * const handshake: FailoverOptions['handshake'] = async (send, receive) => {
+   *   send(JSON.stringify({ auth: token() }));
+   *   if ((await receive()) !== 'welcome') throw new FailoverError('unauthorized', 'The token has expired.');
+   * };
    */
   readonly handshake?: (send: (frame: Frame) => void, receive: () => Promise<unknown>) => Promise<void>;
-  /** Asked about each frame of a new connection until it names the node. Must not throw. */
+  /**
+   * Names the node that a connection leads to. It is called with the data of each frame of a new connection until it
+   * returns a name. It must not throw: that counts as undefined, with a warning. @default none
+   * @example new FailoverWebSocket(url, undefined, { identify: (data) => /^hello from (\w+)/.exec(String(data))?.[1] });
+   */
   readonly identify?: (data: unknown) => string | undefined;
   /**
-   * Understand notices from the server: `{"msg":"drain","afterMs":…,"spreadMs":…}`, `{"msg":"node","id":…,"spreadMs":…}`.
-   * Off by default, because on a plain link a text that another user sent could look like one. @default false (DDPClient: true)
+   * True to understand notices from the server: `{"msg":"drain","afterMs":…,"spreadMs":…}` and
+   * `{"msg":"node","id":…,"spreadMs":…}`. It is off on a plain link, where a text that another user sent could look like
+   * one. @default false (DDPClient: true)
    */
   readonly serverNotices?: boolean;
-  /** Where a drain notice may send us with its `url`: origins such as `https://b.example.org`. @default [] */
+  /**
+   * Origins to which the `url` of a drain notice may send the link, such as `https://b.example.org`; `wss:` and `https:`
+   * mean the same here. A hint to any other origin is ignored. @default []
+   */
   readonly allowedOrigins?: readonly string[];
   /**
-   * `warm`: a second connection is kept open to another node, quiet but for a heartbeat, and takes over on failure at the
-   * price of one round trip. The node must be told by `identify` or `serverNotices`. @default 'off'
+   * `warm` keeps a second connection open to another node, silent but for a heartbeat. After a failure it takes over for
+   * the price of one round trip. `identify` or `serverNotices` has to name the nodes. Do not use it with a server that
+   * streams constantly: a standby with more than 100 frames waiting is ended. @default 'off'
+   * @example new FailoverWebSocket(url, undefined, { standby: 'warm', serverNotices: true, heartbeat: { message: 'ping' } });
    */
   readonly standby?: 'off' | 'warm';
   /**
-   * `link`: `close` is dispatched once, when it will not dial again. `per-connection`: also for every lost connection, for
-   * code written for reconnecting-websocket. @default 'link'
+   * When `close` is dispatched. `link`: once, when the link will not dial again. `per-connection`: also for every lost
+   * connection, for code written for reconnecting-websocket. @default 'link'
    */
   readonly events?: 'link' | 'per-connection';
   /**
-   * Is told every event of the link as it happens: its level, its name and what it says, fit for JSON and without userinfo
-   * and query of any URL. Must not throw. @default none
+   * Called for every event of FailoverEvents, before its listeners: its level, its name and its detail, fit for JSON and
+   * with URLs that have no userinfo and query. What it throws is reported as uncaught. @default none
+   * @example new FailoverWebSocket(url, undefined, { log: (level, event, detail) => console[level](event, detail) });
    */
   readonly log?: (level: LogLevel, event: string, detail: unknown) => void;
-  /** For protocols above, such as DDPClient's, that replay more than `subscriptions` holds. */
+  /** For a protocol above the link that replays more than `subscriptions` holds, as DDPClient does. @default none */
   readonly layer?: Layer;
-  /** Replaces parts of the outside world. @default the browser's */
+  /**
+   * Replaces parts of the outside world, for Node and for tests. @default the browser's
+   * @example new FailoverWebSocket(url, undefined, { env: { WebSocket } }); // of the `ws` package, on Node 20
+   */
   readonly env?: Partial<Env>;
 }
 
+/**
+ * Level of a `log` call. `debug`: status, attempt, probe. `info`: up, failover, drain. `warn`: down, suspect, warning.
+ * `error`: overflow, giveup.
+ */
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
-/** A protocol above the link. It must not throw or reject. */
+/** A protocol above the link. Its methods must neither throw nor reject. */
 export interface Layer {
-  /** Asked when a replacement is up: resolves when everything is replayed, with how much that was. The report waits for it. */
+  /**
+   * Called when a replacement is up. Resolves when everything is replayed, with how much that was. The `failover` report
+   * waits for it.
+   */
   replayed(): Promise<number>;
-  /** Another connection takes over from one that still works; `open` follows. */
+  /** Called when another connection takes over from one that still works; `open` follows. */
   leave(): Leaving;
   /**
-   * Asked when the current connection is given up: how much of what was sent on it may or may not have arrived, and is not sent again.
-   * @default the frames that no later ping has confirmed
+   * Called when the current connection is given up. Returns how much of what was sent on it may or may not have arrived
+   * and is not sent again. @default the number of frames that no later ping has confirmed
    */
   unconfirmed?(): number;
 }
 
-/** What the layer makes of a connection that is being left. */
+/** What a layer does with a connection that is being left. */
 export interface Leaving {
-  /** What it still says. */
+  /** Called with the data of every frame that still comes in on it. */
   frame(data: unknown): void;
-  /** Resolves when it is not needed any more. */
+  /** Resolves when the connection is no longer needed. The link waits for it, at most `policy.deadlineCapMs`. */
   readonly done: Promise<unknown>;
-  /** It is gone, whether it was needed or not. */
+  /** Called when the connection is gone, whether it was still needed or not. */
   left(): void;
 }
 
-/** FailoverOptions after validation: complete. */
+/** FailoverOptions after the check: complete, with all defaults. */
 export interface ResolvedOptions {
   readonly policy: Readonly<ReconnectPolicy>;
   readonly heartbeat: Heartbeat | false;
@@ -174,50 +266,13 @@ export interface ResolvedOptions {
   readonly env: Env;
 }
 
-/** What is checked elsewhere. */
-const any = rule('', () => true);
-const isFrame = rule('a frame', (value) => value != null);
-
-const RULES: Rules = {
-  policy: any,
-  heartbeat: any,
-  hedge: isBoolean,
-  probe: any,
-  queue: any,
-  handshake: isFunction,
-  identify: isFunction,
-  serverNotices: isBoolean,
-  allowedOrigins: rule(
-    'a list of origins',
-    (value) => Array.isArray(value) && value.every((origin) => URL.canParse(origin as string)),
-  ),
-  standby: oneOf('off', 'warm'),
-  events: oneOf('link', 'per-connection'),
-  log: isFunction,
-  layer: any,
-  env: isObject,
-};
-const HEARTBEAT: Rules = {
-  message: isFrame,
-  isReply: isFunction,
-  required: isBoolean,
-  expectEveryMs: between(50, 86_400_000),
-};
-const PROBE: Rules = {
-  url: rule('a URL', (value) => URL.canParse(value as string, 'http://x')),
-  crossOrigin: isBoolean,
-  timeoutMs: between(50, 60_000),
-};
-const QUEUE: Rules = {
-  maxBytes: between(0, Infinity),
-  maxMessages: between(0, Infinity),
-  overflow: oneOf('throw', 'drop-oldest'),
-};
+/** `heartbeat` and `probe` can be switched off. */
+const isObjectOrFalse = rule('an object, or false', (value) => value === false || isObject(value));
 
 /**
  * Checks every option once and fills in the defaults.
- * @param own further options, those of the protocol above
- * @throws RangeError naming the option and the value
+ * @param own rules for further options, those of the protocol above the link
+ * @throws RangeError naming the option, what was expected and what came
  */
 export function resolveOptions(options: FailoverOptions = {}, own?: Rules): ResolvedOptions {
   const {
@@ -235,25 +290,25 @@ export function resolveOptions(options: FailoverOptions = {}, own?: Rules): Reso
     log,
     layer,
     env,
-  } = validateFields(options, { ...RULES, ...own });
-  if (heartbeat !== false && !validateFields(heartbeat, HEARTBEAT, 'heartbeat').expectEveryMs)
-    validate('heartbeat.message', heartbeat.message, isFrame);
+  } = validateFields(options, { ...OPTION_RULES, ...own });
+  checkHeartbeat(heartbeat);
   const {
     maxBytes = 1_048_576,
     maxMessages = 1_000,
     overflow = 'throw',
-  } = validateFields(queue, QUEUE, 'queue');
+  } = validateFields(queue, QUEUE_RULES, 'queue');
   if (standby === 'warm' && !identify && !serverNotices)
-    throw badOption('identify', identify, 'a function: standby needs it');
+    throw badOption(
+      'options.identify',
+      identify,
+      "a function, since `standby` is 'warm'",
+      'A standby has to lead to another node: name the nodes by `identify`, or set `serverNotices: true`.',
+    );
   return {
     policy: resolvePolicy(policy),
     heartbeat,
     hedge,
-    probe: probe !== false && {
-      url: validateFields(probe, PROBE, 'probe').url,
-      crossOrigin: probe.crossOrigin ?? false,
-      timeoutMs: probe.timeoutMs ?? 3_000,
-    },
+    probe: resolveProbe(probe),
     queue: { maxBytes, maxMessages, overflow },
     handshake,
     identify,
@@ -267,18 +322,16 @@ export function resolveOptions(options: FailoverOptions = {}, own?: Rules): Reso
   };
 }
 
-function resolvePolicy(policy: FailoverOptions['policy'] = 'balanced'): Readonly<ReconnectPolicy> {
-  const { preset = 'balanced', ...own } =
-    typeof policy === 'string' ? { preset: policy } : validate('policy', policy, isObject);
-  const result: ReconnectPolicy = {
-    ...POLICIES[validate('policy', preset, oneOf(...Object.keys(POLICIES)))],
-  };
-  const rules = Object.keys(result).map((name) => [name, between(...policyLimits(name))] as const);
-  validateFields(own, Object.fromEntries(rules), 'policy');
-  for (const [name, value] of Object.entries(own) as [keyof ReconnectPolicy, number | undefined][])
-    result[name] = value ?? result[name];
-  for (const of of ['deadline', 'reply'] as const) {
-    validate(`policy.${of}FloorMs`, result[`${of}FloorMs`], between(0, result[`${of}CapMs`]));
-  }
-  return Object.freeze(result);
+function checkHeartbeat(heartbeat: Heartbeat | false): void {
+  const given = validate('heartbeat', heartbeat, isObjectOrFalse);
+  if (given === false) return;
+  const { expectEveryMs, message } = validateFields(given, HEARTBEAT_RULES, 'heartbeat');
+  if (!expectEveryMs) validate('heartbeat.message', message, isFrame);
+}
+
+function resolveProbe(probe: ProbeOptions | false): ResolvedOptions['probe'] {
+  const given = validate('probe', probe, isObjectOrFalse);
+  if (given === false) return false;
+  const { url, crossOrigin = false, timeoutMs = 3_000 } = validateFields(given, PROBE_RULES, 'probe');
+  return { url, crossOrigin, timeoutMs };
 }

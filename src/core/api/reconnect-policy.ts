@@ -1,39 +1,64 @@
 /**
- * When to ping, when to call a link suspect, when and how often to dial. All times in milliseconds.
- * The defaults below are those of the preset `balanced`.
+ * When to ping, when to suspect a link, when and how often to dial. Fields ending in `Ms` are milliseconds from 10 to
+ * 86 400 000 (a day), unless they say otherwise. A value outside its range throws a RangeError when the link is made. The
+ * defaults below are those of the preset `balanced`.
+ *
+ * @example
+ * // A preset, with one value of its own.
+ * new FailoverWebSocket(url, undefined, { policy: { preset: 'fast', capMs: 3_000 } });
  */
 export interface ReconnectPolicy {
-  /** The first dial of an outage waits a random time up to this; more than 20 is reserved for crowds and is refused. @default 10 */
+  /**
+   * The first dial of an outage waits a random time up to this, 0 to 20 ms. A longer spread is for crowds, and the server
+   * announces it. @default 10
+   */
   spreadMs: number;
-  /** So many dials of an outage go out at once, inside what engines allow for free (Chromium: about 8 failures in 2 minutes). @default 8 */
+  /**
+   * Dials of an outage that go out at once, 1 to 6 000. Chromium adds no noticeable delay to about 8 failures in 2 minutes.
+   * @default 8
+   */
   fastAttempts: number;
-  /** After the fast lane: full jitter, uniform in 0 … min(capMs, baseMs · 2ⁿ). @default 500 */
+  /**
+   * Base of the waits after the fast attempts. The n-th wait, n from 0, is random and uniform in
+   * 0 … min(`capMs`, `baseMs` · 2ⁿ). @default 500
+   */
   baseMs: number;
-  /** Longest wait between two dials. @default 8_000 */
+  /** Upper bound of such a wait, before the jitter; a server's Retry-After counts up to this. @default 8_000 */
   capMs: number;
-  /** Long-run limit of dials per minute (token bucket, burst of three times `fastAttempts`). @default 30 */
+  /**
+   * Dials per minute in the long run, 1 to 6 000. The budget is a token bucket that holds three times `fastAttempts`;
+   * probes and the standby spend from it too. @default 30
+   */
   dialsPerMinute: number;
-  /** Shortest time a handshake is given, however fast they have been here. @default 500 */
+  /**
+   * Lower bound of a handshake's deadline, however fast earlier ones were; at most `deadlineCapMs`. A first handshake gets
+   * five times this. @default 500
+   */
   deadlineFloorMs: number;
   /**
-   * Longest time a first handshake is given; also for what an app's `handshake` or a provider may take. Where dials fail fast a
-   * handshake that hangs probably queues, and gets twice that; with every one that hung it doubles, up to 1 min. @default 10_000
+   * Upper bound of a handshake's deadline where no ping has measured the round trip. It also bounds the app's `handshake`,
+   * a provider, and the wait for other tabs. When dials fail fast, a handshake that hangs is probably queueing at a
+   * survivor: it gets twice this, and each further hang doubles that, up to 60 000. @default 10_000
    */
   deadlineCapMs: number;
   /** Silence after which an active heartbeat pings. @default 2_000 */
   quietMs: number;
-  /** The same while the page is hidden or was not touched for `idleAfterMs`. @default 15_000 */
+  /** The same while the page is hidden, or was not touched for `idleAfterMs`. @default 15_000 */
   idleQuietMs: number;
-  /** A page that was not touched so long counts as idle. @default 60_000 */
+  /** Time without a touch after which a page counts as idle. @default 60_000 */
   idleAfterMs: number;
-  /** A heartbeat reply is waited for at least so long, however short the round trip. @default 500 */
+  /** Shortest time a heartbeat's reply gets, however short the round trip; at most `replyCapMs`. @default 500 */
   replyFloorMs: number;
-  /** A heartbeat reply is waited for at most so long, and that is what it gets before any round trip was measured. @default 5_000 */
+  /** Longest time a heartbeat's reply gets, and the time it gets before any round trip is measured. @default 5_000 */
   replyCapMs: number;
-  /** Dials of one outage after which the link ends with `giveup`. @default Infinity */
+  /**
+   * Failed dials of one outage after which the link ends with `giveup`, 1 to Infinity. Infinity: it never gives up.
+   * @default Infinity
+   */
   maxAttempts: number;
 }
 
+/** Name of a preset of the ReconnectPolicy; `POLICIES` holds their values. */
 export type PolicyName = 'fast' | 'balanced' | 'frugal';
 
 const balanced: ReconnectPolicy = {
@@ -52,7 +77,10 @@ const balanced: ReconnectPolicy = {
   maxAttempts: Infinity,
 };
 
-/** The presets. `fast`: a person is watching; `frugal`: batteries, metered links. */
+/**
+ * The presets, field by field. `balanced` is the default. `fast` is for pages where a person is watching, `frugal` for
+ * batteries and metered links.
+ */
 export const POLICIES: Readonly<Record<PolicyName, Readonly<ReconnectPolicy>>> = {
   fast: {
     ...balanced,
@@ -78,8 +106,8 @@ export const POLICIES: Readonly<Record<PolicyName, Readonly<ReconnectPolicy>>> =
 };
 
 /**
- * Lowest and highest value of a policy field. A day is far below the longest timer engines take (2³¹ − 1 ms; a longer one
- * fires at once), and 10 ms keeps a typo from becoming a flood.
+ * Returns the lowest and highest value of a policy field. A day is far below the longest delay of a timer (2³¹ − 1 ms; a
+ * longer one fires at once). 10 ms, and 6 000 dials a minute, keep a typing mistake from becoming a flood.
  */
 export const policyLimits = (field: string): readonly [min: number, max: number] =>
   field === 'spreadMs'

@@ -1,37 +1,41 @@
 import { LEAK_MS, type Engine } from './engines.ts';
 import type { Env } from './env.ts';
 
-/** Handshakes that were abandoned while they hung, whose connections the engine may still hold, by host. */
+/** Handshakes that were abandoned while they hung. The engine may still hold their connections. Counted by host. */
 export interface AbandonedHandshakes {
-  /** When, on the env's clock, oldest first: those of this tab and, where they share storage, of every tab of the origin. */
+  /**
+   * Returns when handshakes to a host were abandoned, on the env's clock, oldest first: by this tab and, where they share
+   * storage, by every tab of the origin.
+   */
   of(host: string): readonly number[];
+  /** Notes that a handshake to a host is abandoned now. */
   add(host: string): void;
 }
 
 /**
- * Tabs share the engine's limit, so they share the count: in the origin's storage, which is read before every dial and
- * written after every abandon. The Web Lock keeps two tabs from doing so at once. Nothing is kept for engines without a
- * limit. What the storage holds is no more trusted than anything else from outside.
+ * Counts abandoned handshakes. Tabs share the engine's limit, so they share the count: it is in the origin's storage, read
+ * before every dial and written at every abandon. The Web Lock that a dial holds keeps two tabs from writing at once.
+ * Nothing is counted for engines without a limit. What the storage holds comes from outside and is not trusted.
  */
 export function createAbandonedHandshakes(env: Env, { maxAbandons }: Engine): AbandonedHandshakes {
-  // Asked at every event: where nothing leaks the storage is left alone.
+  // `of` is called at every event; where nothing leaks it must cost nothing and leave the storage alone.
   if (maxAbandons === Infinity) return { of: () => [], add() {} };
-  /** Not any more once it cannot be written: what it holds then is old. */
+  /** Undefined once it cannot be written, because what it holds is outdated from then on. */
   let { storage } = env;
-  /** For a tab that has no storage. */
+  /** What a tab without storage counts, in the same form. */
   const own: Record<string, string> = {};
   const key = (host: string) => `failover-websocket:${host}`;
   const of = (host: string): number[] => {
     try {
       const all = JSON.parse(storage?.getItem(key(host)) ?? own[host]!) as number[];
-      // As they were written: one of this very moment, told from the origin, may be rounded to a little later.
+      // Compared in Unix time, as it was written: converting a time of this very moment may round it into the future.
       const now = env.timeOrigin + env.now();
       return all
         .filter((at) => at <= now && now - at < LEAK_MS)
         .map((at) => at - env.timeOrigin)
         .slice(-maxAbandons);
     } catch {
-      // Nothing yet, or nothing of ours.
+      // Nothing is stored yet, or something that another script wrote.
       return [];
     }
   };

@@ -1,7 +1,7 @@
 import type { Env, PageEvent } from './env.ts';
 import { createTimers } from './worker-timers.ts';
 
-/** The DOM's name of a page event where it is another. */
+/** The DOM's name for a page event, where it differs. */
 const DOM_TYPES: Partial<Record<PageEvent, string>> = {
   hide: 'pagehide',
   visible: 'visibilitychange',
@@ -9,7 +9,10 @@ const DOM_TYPES: Partial<Record<PageEvent, string>> = {
   active: 'pointerdown',
 };
 
-/** What a page may not touch throws at the mere access, as `localStorage` does in a sandbox; in some it is null. */
+/**
+ * Reads what a page may be forbidden to touch. Mere access can throw, as `localStorage` does in a sandboxed frame; in some
+ * embedded browsers the value is null.
+ */
 function allowed<T>(get: () => T): T | undefined {
   try {
     return get() ?? undefined;
@@ -18,7 +21,7 @@ function allowed<T>(get: () => T): T | undefined {
   }
 }
 
-/** The environment of a browser page; outside one (Node, workers) whatever is missing is simply absent. */
+/** Makes the environment of a browser page. Outside a page (Node, workers) what is missing is undefined. */
 export function browserEnv(): Env {
   const world: Partial<typeof globalThis> = globalThis;
   const visible = () => world.document?.visibilityState !== 'hidden';
@@ -28,18 +31,18 @@ export function browserEnv(): Env {
     ...createTimers(globalThis, () => !visible()),
     random: () => Math.random(),
     WebSocket: world.WebSocket,
-    // Bound: a bare reference to fetch throws "Illegal invocation" when called as a method of another object.
+    // Bound, because fetch throws "Illegal invocation" when it is called as a method of another object.
     fetch: world.fetch?.bind(world),
     subtle: world.crypto?.subtle,
     locks: allowed(() => world.navigator?.locks),
-    // Of `window`: Node's own localStorage warns when it is looked at.
+    // Read from `window`, because Node's own localStorage warns on access.
     storage: allowed(() => world.window?.localStorage),
     userAgent: world.navigator?.userAgent ?? '',
     baseUrl: world.location?.href,
     measure(name, start, end, detail) {
-      // Engines without User Timing level 3 throw on the options object; the span is a courtesy, never a failure.
+      // Engines without User Timing Level 3 throw on the options object. The span is a courtesy and must not fail a failover.
       try {
-        // The last one stays: a page that lives long collects none.
+        // Only the last span stays, because a page that lives for days must not collect them.
         performance.clearMeasures(name);
         performance.measure(name, { start, end, detail });
       } catch {
@@ -62,7 +65,7 @@ export function browserEnv(): Env {
           if (wanted) fn();
         };
         const type = DOM_TYPES[event] ?? event;
-        // Capturing at the window sees the document's events too, also those that do not bubble (`resume`).
+        // A capturing listener at the window also sees the document's events, even those that do not bubble (`resume`).
         world.addEventListener?.(type, listener, true);
         return () => world.removeEventListener?.(type, listener, true);
       },

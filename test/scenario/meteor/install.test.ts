@@ -107,7 +107,7 @@ describe('installing', () => {
     [
       'a missing connection',
       undefined,
-      /^connection: expected `Meteor\.connection` or a connection that `DDP\.connect` returned, got undefined$/,
+      /^connection: expected `Meteor\.connection` or a connection that `DDP\.connect` returned, got undefined\.$/,
     ],
     ['a bad transport', { transport: 'xhr' }, /^options.transport: expected sockjs, websocket, got "xhr"/],
     [
@@ -116,13 +116,17 @@ describe('installing', () => {
       /^options.fallbackAfterMs: expected a number from 1000 to Infinity, got -1/,
     ],
     ['a bad policy', { policy: 'quick' }, /^policy: expected/],
-    ['an unknown option', { polciy: 'fast' }, /^options: expected .*transport.*, got "polciy"/],
+    [
+      'an unknown option',
+      { polciy: 'fast' },
+      /^options: expected .*transport.*, got "polciy"\. Did you mean "policy"\?$/,
+    ],
     ['a bound of null', { fallbackAfterMs: null }, /^options.fallbackAfterMs: .* got null/],
     ['a string in place of options', 'fast', /^options: expected an object, got "fast"/],
     [
       'a standby',
       { standby: 'warm' },
-      /^options.standby: expected no value \(a Meteor server .*\), got "warm"$/,
+      /^options.standby: expected no value \(a Meteor server .*\), got "warm"\.$/,
     ],
     [
       'a layer',
@@ -132,7 +136,7 @@ describe('installing', () => {
     [
       'events',
       { events: 'link' },
-      /^options.events: expected no value \(installFailover sets .*\), got "link"$/,
+      /^options.events: expected no value \(installFailover sets .*\), got "link"\.$/,
     ],
   ])('%s is a RangeError that says so', (_, options, message) => {
     const app = options ? createMeteorApp(world) : undefined;

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { FailoverError, isFailoverError } from '../../../../src/core/api/errors.ts';
 import { formatValue } from '../../../../src/shared/format-value.ts';
-import { badOption } from '../../../../src/shared/validate.ts';
 import { DDPError } from '../../../../src/ddp/errors.ts';
 import { resolveOptions, type FailoverOptions } from '../../../../src/core/api/options.ts';
 import { POLICIES } from '../../../../src/core/api/reconnect-policy.ts';
@@ -168,7 +167,6 @@ describe('errors', () => {
     expect(formatValue('a"b')).toBe('"a\\"b"');
     expect(formatValue('x'.repeat(500))).toHaveLength(80);
     expect(formatValue(undefined)).toBe('undefined');
-    expect(badOption('a.b', 5, 'a string').message).toBe('a.b: expected a string, got 5');
   });
 
   test.each([
@@ -188,9 +186,65 @@ describe('errors', () => {
   });
 });
 
-// It would only show much later: in a fetch that cannot be made, beside dials that fail.
-test('a bad probe.url is refused', () => {
-  expect(() => resolveOptions({ probe: { url: 'http://' } })).toThrow(
-    'probe.url: expected a URL, got "http://"',
-  );
+describe('an error text says what was expected, what came and what to do', () => {
+  const names =
+    'policy, heartbeat, hedge, probe, queue, handshake, identify, serverNotices, allowedOrigins, standby, events, log, layer, env';
+
+  test.each<[text: string, options: unknown]>([
+    [
+      'policy.capMs: expected a number from 10 to 86400000, got "8s". Give a number of milliseconds.',
+      { policy: { capMs: '8s' } },
+    ],
+    ['policy: expected fast, balanced, frugal, or an object, got 5. Give one of these.', { policy: 5 }],
+    [
+      'policy: expected fast, balanced, frugal, or an object, got "frugl". Did you mean "frugal"?',
+      { policy: 'frugl' },
+    ],
+    [
+      'policy.preset: expected fast, balanced, frugal, got "slow". Give one of these.',
+      { policy: { preset: 'slow' } },
+    ],
+    [
+      'policy.deadlineFloorMs: expected at most deadlineCapMs, which is 800, got 900. ' +
+        'Lower the floor or raise the cap; a field that is left out comes from the preset.',
+      { policy: { deadlineFloorMs: 900, deadlineCapMs: 800 } },
+    ],
+    [
+      'policy.replyFloorMs: expected at most replyCapMs, which is 5000, got 6000. ' +
+        'Lower the floor or raise the cap; a field that is left out comes from the preset.',
+      { policy: { replyFloorMs: 6_000 } },
+    ],
+    ['heartbeat: expected an object, or false, got true.', { heartbeat: true }],
+    [
+      'heartbeat.message: expected a frame (text or binary), or a function that returns one, got undefined. ' +
+        'Give a `message` to ping with, or `expectEveryMs` to listen only.',
+      { heartbeat: {} },
+    ],
+    ['probe: expected an object, or false, got null.', { probe: null }],
+    // It would only show much later: in a fetch that cannot be made, beside dials that fail.
+    [
+      'probe.url: expected a URL, got "http://". Give an absolute http or https URL, or one relative to the page.',
+      { probe: { url: 'http://' } },
+    ],
+    [
+      'queue.maxBytes: expected a number from 0 to Infinity, got "1 MiB". Give a number of bytes.',
+      { queue: { maxBytes: '1 MiB' } },
+    ],
+    [
+      "options.allowedOrigins: expected a list of origins, got x.example. Give an array of absolute origins, such as ['https://b.example.org'].",
+      { allowedOrigins: ['x.example'] },
+    ],
+    [
+      "options.identify: expected a function, since `standby` is 'warm', got undefined. " +
+        'A standby has to lead to another node: name the nodes by `identify`, or set `serverNotices: true`.',
+      { standby: 'warm' },
+    ],
+    [`options: expected ${names}, got "hartbeat". Did you mean "heartbeat"?`, { hartbeat: false }],
+    [
+      `options: expected ${names}, got "timeout". No field has this name: remove it, or use one of these.`,
+      { timeout: 5 },
+    ],
+  ])('%s', (text, options) => {
+    expect(() => resolveOptions(options as FailoverOptions)).toThrow(new RangeError(text));
+  });
 });

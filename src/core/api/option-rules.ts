@@ -1,0 +1,60 @@
+import {
+  between,
+  isAnything,
+  isBoolean,
+  isFunction,
+  isObject,
+  oneOf,
+  rule,
+  type Rules,
+} from '../../shared/validate.ts';
+
+export const isFrame = rule(
+  'a frame (text or binary), or a function that returns one',
+  (value) => value != null,
+  'Give a `message` to ping with, or `expectEveryMs` to listen only.',
+);
+
+export const OPTION_RULES: Rules = {
+  policy: isAnything,
+  heartbeat: isAnything,
+  hedge: isBoolean,
+  probe: isAnything,
+  queue: isAnything,
+  handshake: isFunction,
+  identify: isFunction,
+  serverNotices: isBoolean,
+  allowedOrigins: rule(
+    'a list of origins',
+    (value) => Array.isArray(value) && value.every((origin) => URL.canParse(origin as string)),
+    "Give an array of absolute origins, such as ['https://b.example.org'].",
+  ),
+  standby: oneOf('off', 'warm'),
+  events: oneOf('link', 'per-connection'),
+  log: isFunction,
+  layer: isAnything,
+  env: isObject,
+};
+
+export const HEARTBEAT_RULES: Rules = {
+  message: isFrame,
+  isReply: isFunction,
+  required: isBoolean,
+  expectEveryMs: between(50, 86_400_000),
+};
+
+export const PROBE_RULES: Rules = {
+  url: rule(
+    'a URL',
+    (value) => URL.canParse(value as string, 'http://x'),
+    'Give an absolute http or https URL, or one relative to the page.',
+  ),
+  crossOrigin: isBoolean,
+  timeoutMs: between(50, 60_000),
+};
+
+export const QUEUE_RULES: Rules = {
+  maxBytes: between(0, Infinity),
+  maxMessages: between(0, Infinity),
+  overflow: oneOf('throw', 'drop-oldest'),
+};
