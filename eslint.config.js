@@ -42,7 +42,7 @@ const browserGlobals = [
 ];
 
 export default tseslint.config(
-  { ignores: ['dist', 'coverage', '.cache'] },
+  { ignores: ['dist', 'coverage', 'site', '.cache'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   ...tseslint.configs.recommended,
   {
