@@ -1,6 +1,7 @@
 /**
  * What the examples of the docs may take for granted: packages that are not installed here (Meteor's, Svelte's, OpenTelemetry's),
- * as far as the examples use them, and the global of the script tag.
+ * as far as the examples use them, and the global of the script tag. `Meteor.connection` is missing as it is from Meteor's own types:
+ * the example of docs/start-meteor.md that declares it does so for all of them.
  */
 export const ambient = `
 declare const failover: typeof import('./src/script.ts');
@@ -13,7 +14,6 @@ declare module 'meteor/meteor' {
     function status(): import('./src/meteor/shape.ts').MeteorStatus;
     function reconnect(options?: { url?: string }): void;
     function disconnect(): void;
-    const connection: object;
     const server: import('./src/server/clients.ts').MeteorServerLike;
   }
 }
