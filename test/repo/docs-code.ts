@@ -193,7 +193,7 @@ const isTypeOnly = (statement: ts.Statement): boolean =>
   ts.isInterfaceDeclaration(statement) || ts.isTypeAliasDeclaration(statement);
 
 const statementsOf = (code: string): readonly ts.Statement[] =>
-  ts.createSourceFile('a.tsx', code, ts.ScriptTarget.Latest, true).statements as readonly ts.Statement[];
+  ts.createSourceFile('a.tsx', code, ts.ScriptTarget.Latest, true).statements;
 
 function namesIn(statement: ts.Statement): string[] {
   if (ts.isVariableStatement(statement))
