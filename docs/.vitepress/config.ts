@@ -6,10 +6,30 @@ import { slug } from './slug.ts';
 
 const here = (path: string) => new URL(path, import.meta.url);
 
+const WIDE = ['benchmarks.md', 'ddp-protocol.md', 'herds.md'];
+
+interface Entry {
+  readonly text: string;
+  readonly link?: string;
+  readonly items?: Entry[];
+}
+
 /** Written by typedoc, which `npm run docs` and `npm run docs:dev` run first. */
-const api = JSON.parse(
-  readFileSync(here('../api/typedoc-sidebar.json'), 'utf8'),
-) as DefaultTheme.SidebarItem[];
+const [others, main] = JSON.parse(readFileSync(here('../api/typedoc-sidebar.json'), 'utf8')) as [
+  Entry,
+  Entry,
+];
+
+/** One group for each entry of the package, called as an import calls it; inside, all names in one list. */
+const api: DefaultTheme.SidebarItem[] = [main, ...others.items!].map(({ text, link, items = [] }) => ({
+  text: text === main.text ? text : `…/${text}`,
+  link: link!,
+  collapsed: true,
+  items: items
+    .flatMap((kind) => kind.items ?? [])
+    .map(({ text, link }) => ({ text, link: link! }))
+    .sort((a, b) => a.text.localeCompare(b.text)),
+}));
 
 const start: DefaultTheme.SidebarItem = {
   text: 'Getting started',
@@ -68,16 +88,21 @@ export default defineConfig({
       {
         text: 'Guide',
         link: '/start-spa',
-        activeMatch: '^/(start|how|policies|options|errors|ddp|meteor|recipes)',
+        activeMatch: '^/(start|how|policies|options|errors|ddp\\.|meteor|recipes)',
       },
       { text: 'Operations', link: '/servers', activeMatch: '^/(servers|deployments|herds)' },
-      { text: 'Evidence', link: '/benchmarks', activeMatch: '^/(benchmarks|architecture)' },
+      { text: 'Evidence', link: '/benchmarks', activeMatch: '^/(benchmarks|architecture|ddp-protocol)' },
       { text: 'API', link: '/api/', activeMatch: '^/api/' },
     ],
     sidebar: {
       '/': [start, guide, operate, inside, { text: 'Reference', items: [{ text: 'API', link: '/api/' }] }],
       '/api/': [{ text: 'API reference', link: '/api/', items: api }],
     },
+  },
+  transformPageData(page) {
+    // Wide tables and drawings take the outline's place.
+    if (WIDE.includes(page.relativePath))
+      page.frontmatter = { ...page.frontmatter, aside: false, pageClass: 'wide' };
   },
   async buildEnd({ outDir }) {
     const broken = await brokenAnchors(outDir);
