@@ -64,6 +64,10 @@ a: 1
 \`\`\`text
 a ─▶ b
 \`\`\`
+
+\`\`\`text
+ws.neverChecked();
+\`\`\`
 `;
 
 describe('the code in the README and the docs', () => {
@@ -76,7 +80,7 @@ describe('the code in the README and the docs', () => {
   }, 60_000);
 
   it('is all found', () => {
-    const fences = pages.flatMap((page) => read(page).match(/^ *```/gm) ?? []);
+    const fences = pages.flatMap((page) => read(page).match(/^ *(```|~~~)/gm) ?? []);
     expect(blocks).toHaveLength(fences.length / 2);
     expect(blocks.length).toBeGreaterThan(60);
   });
@@ -93,6 +97,7 @@ describe('the code in the README and the docs', () => {
       'planted:42: npx failover-websocked: no such command',
       'planted:42: rm: not a command that the docs may use',
       'planted:49: a block in yaml, which nothing checks',
+      'planted:57: a text block that is no drawing',
       expect.stringMatching(/^planted:9: .*'polcy' does not exist/),
       expect.stringMatching(/^planted:14: Property 'downAfterMs' does not exist/),
       expect.stringMatching(/^planted:18: Cannot find module 'failover-websocket\/servers'/),

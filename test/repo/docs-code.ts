@@ -5,7 +5,7 @@
  *   own, with `failover-websocket` standing for `src`.
  * - `json` is parsed (a block of several lines may be one JSON text a line).
  * - `sh` may run npm scripts that exist, commands that are installed, and a few that every machine has.
- * - `text` is for drawings. Any other language is a finding: no block goes unchecked.
+ * - `text` is for drawings only. Any other language is a finding: no block goes unchecked.
  *
  * What a block may take for granted stands in an HTML comment in front of it, which readers do not see, and holds for the rest of
  * the page: `<!-- given` … `-->` with declarations. A block that declares one of these names itself does not get it.
@@ -107,6 +107,7 @@ export function faultsIn(blocks: readonly Block[]): string[] {
         for (const line of block.code.split('\n')) checkCommand(line, fault);
         break;
       case 'text':
+        if (!/[─→│]/.test(block.code)) fault('a text block that is no drawing');
         break;
       default:
         fault(`a block in ${block.language || 'no language'}, which nothing checks`);
