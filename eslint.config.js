@@ -52,7 +52,7 @@ const lines = (file, aFunction) => ({
 
 export default tseslint.config(
   // The consumers are users' apps: they import a package that is built later, and have tools of their own.
-  { ignores: ['dist', 'coverage', '.cache', 'test/package/consumers'] },
+  { ignores: ['dist', 'coverage', 'site', '.cache', 'test/package/consumers'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   ...tseslint.configs.recommended,
   {

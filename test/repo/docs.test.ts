@@ -71,8 +71,8 @@ function missing(text: string, read: (file: string) => string): string[] {
   });
 }
 
-describe('docs/ddp.md', () => {
-  const text = read('docs/ddp.md');
+describe('docs/ddp-protocol.md', () => {
+  const text = read('docs/ddp-protocol.md');
 
   it('names tests that exist', () => {
     expect(referencesIn(text).length).toBeGreaterThan(80);
