@@ -10,10 +10,11 @@ import resolve from '@rollup/plugin-node-resolve';
 import { rollup } from 'rollup';
 import { minify } from 'terser';
 
+/** About 2 % above what the entries need today, with every error text as a sentence. */
 const budgets = [
-  { name: '.', entries: ['index'], bytes: 18.5 * 1024 },
-  { name: '. + ./ddp', entries: ['index', 'ddp'], bytes: 29 * 1024 },
-  { name: '. + ./meteor', entries: ['index', 'meteor'], bytes: 21.5 * 1024 },
+  { name: '.', entries: ['index'], bytes: 20.5 * 1024 },
+  { name: '. + ./ddp', entries: ['index', 'ddp'], bytes: 32.5 * 1024 },
+  { name: '. + ./meteor', entries: ['index', 'meteor'], bytes: 24.5 * 1024 },
 ];
 const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as {
   dependencies: Record<string, string>;
@@ -36,7 +37,8 @@ async function sizeOf(entries: readonly string[], external: readonly string[] = 
     ],
   });
   const { output } = await bundled.generate({ format: 'es' });
-  const { code } = await minify(output[0].code, { module: true, ecma: 2020 });
+  // Without comments: bundlers put licences into a file of their own.
+  const { code } = await minify(output[0].code, { module: true, ecma: 2020, format: { comments: false } });
   return gzipSync(code!, { level: 9 }).length;
 }
 

@@ -109,7 +109,7 @@ describe.each<[page: string, types: [file: string, name: string, section?: strin
       ['core/api/options.ts', 'QueueOptions', 'Every link'],
       ['core/env/env.ts', 'Env', 'Every link'],
       ['ddp/options.ts', 'DDPOptions'],
-      ['ddp/methods.ts', 'ApplyOptions', 'One call'],
+      ['ddp/call.ts', 'ApplyOptions', 'One call'],
       ['meteor/install.ts', 'MeteorFailoverOptions', 'Meteor'],
     ],
   ],
@@ -129,7 +129,7 @@ describe.each<[page: string, types: [file: string, name: string, section?: strin
   [
     'servers',
     [
-      ['server/drain.ts', 'DrainOptions', 'Let clients go'],
+      ['server/drain-options.ts', 'DrainOptions', 'Let clients go'],
       ['server/identity.ts', 'IdentityOptions', 'Say who you are'],
     ],
   ],
