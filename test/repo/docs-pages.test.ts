@@ -57,6 +57,32 @@ describe('links between the pages', () => {
   });
 });
 
+describe('docs/architecture.md', () => {
+  it('has every file of src in its tree, in its room', () => {
+    const tree = read('docs/architecture.md').match(/```text\nsrc\/\n([\s\S]*?)\ntest\//)![1]!;
+    const rooms = new Map<string, string>();
+    let parent = '';
+    let room = '';
+    for (const line of tree.split('\n')) {
+      const folder = /^( {2}| {4})(\w+)\//.exec(line);
+      if (folder) {
+        if (folder[1]!.length === 2) parent = folder[2]!;
+        room = folder[1]!.length === 2 ? parent : `${parent}/${folder[2]}`;
+      }
+      rooms.set(room, `${rooms.get(room) ?? ''} ${line} `);
+    }
+    const files = readdirSync(`${projectRoot}src`, { recursive: true, encoding: 'utf8' })
+      .map((path) => path.replaceAll('\\', '/'))
+      .filter((path) => path.includes('/') && /(?<!\.d)\.ts$/.test(path));
+    const missing = files.filter((path) => {
+      const name = path.slice(path.lastIndexOf('/') + 1, -'.ts'.length);
+      return !rooms.get(dirname(path))?.includes(` ${name} `);
+    });
+    expect(files.length).toBeGreaterThan(50);
+    expect(missing).toEqual([]);
+  });
+});
+
 /** Names of the members of an interface or class, or the literals of a union, declared in a file of `src`. */
 function membersOf(file: string, name: string): string[] {
   const source = ts.createSourceFile(file, read(`src/${file}`), ts.ScriptTarget.Latest, true);
