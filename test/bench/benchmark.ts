@@ -8,8 +8,12 @@ import { isUsage, usageLine } from '../../tools/args.ts';
 import type { Options } from './options.ts';
 import { show, type Section } from './tables.ts';
 
+type Common = Pick<Options, 'browser' | 'rttMs' | 'health' | 'json' | 'help'> & {
+  readonly other?: string | undefined;
+};
+
 /** Runs a benchmark as a program: prints its sections, or one line that says what is wrong with the call. */
-export async function benchmark<O extends Pick<Options, 'browser' | 'rttMs' | 'health' | 'json' | 'help'>>(
+export async function benchmark<O extends Common>(
   help: string,
   parse: () => O,
   measure: (harness: Harness, o: O) => Promise<Section[]>,
@@ -25,7 +29,7 @@ export async function benchmark<O extends Pick<Options, 'browser' | 'rttMs' | 'h
   }
 }
 
-async function run<O extends Pick<Options, 'browser' | 'rttMs' | 'health' | 'json'>>(
+async function run<O extends Common>(
   o: O,
   measure: (harness: Harness, o: O) => Promise<Section[]>,
 ): Promise<void> {
@@ -35,7 +39,7 @@ async function run<O extends Pick<Options, 'browser' | 'rttMs' | 'health' | 'jso
   let harness: Harness | undefined;
   let sections: Section[];
   try {
-    harness = await Harness.start(o.browser, cluster);
+    harness = await Harness.start(o.browser, cluster, o.other);
     sections = await measure(harness, o);
   } finally {
     await harness?.close();

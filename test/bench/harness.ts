@@ -75,29 +75,44 @@ const SETTLE_MS = 60_000;
 
 const rwsFile = `${projectRoot}node_modules/reconnecting-websocket/dist/reconnecting-websocket-iife.min.js`;
 
+interface Scripts {
+  readonly bench: string;
+  readonly ours: string;
+  /** Another build of ours; '' where none is compared. */
+  readonly other: string;
+  readonly rws: string;
+}
+
 export class Harness {
   readonly #url: string;
-  readonly #scripts: { readonly bench: string; readonly ours: string; readonly rws: string };
+  readonly #scripts: Scripts;
   #shared: Promise<Browser> | undefined;
 
   private constructor(
     readonly browser: BrowserName,
     readonly cluster: Cluster,
-    scripts: { readonly bench: string; readonly ours: string; readonly rws: string },
+    scripts: Scripts,
   ) {
     this.#url = cluster.url;
     this.#scripts = scripts;
   }
 
-  static async start(browser: BrowserName, cluster: Cluster): Promise<Harness> {
+  /** @param other the script-tag file of another build, for the clients `other-…` */
+  static async start(browser: BrowserName, cluster: Cluster, other?: string): Promise<Harness> {
     const beside = (name: string): Promise<string> => readFile(new URL(name, import.meta.url), 'utf8');
-    const [recorder, clients, ours, rws] = await Promise.all([
+    const [recorder, clients, ours, rws, otherBuild] = await Promise.all([
       beside('page.js'),
       beside('page-clients.js'),
       readFile(`${projectRoot}dist/failover-websocket.global.js`, 'utf8'),
       readFile(rwsFile, 'utf8'),
+      other === undefined ? '' : readFile(other, 'utf8'),
     ]);
-    return new Harness(browser, cluster, { bench: recorder + clients, ours, rws });
+    return new Harness(browser, cluster, {
+      bench: recorder + clients,
+      ours,
+      other: otherBuild,
+      rws,
+    });
   }
 
   /** The recorder and the clients: runs in a page before anything else. */
@@ -138,7 +153,10 @@ export class Harness {
   /** Puts the client into a page and waits until it is settled. */
   async load(page: Page, client: PageClient, options: ClientOptions): Promise<void> {
     await page.evaluateOnNewDocument(this.#scripts.bench);
-    if (client === 'ours') {
+    const isOther = client.startsWith('other-');
+    const kind = client.replace('other-', '');
+    if (isOther) await serveLibrary(page, this.#scripts.other);
+    if (kind === 'ours') {
       const { policy, standby } = options;
       await page.goto(`${this.#url}/?policy=${String(policy)}&standby=${standby}`);
       await page.waitForFunction(
@@ -153,10 +171,11 @@ export class Harness {
     } else {
       // Not the app's page: its policy would forbid what is put in here.
       await page.goto(`${this.#url}/up`);
-      if (!client.startsWith('bare'))
-        await page.addScriptTag({ content: client === 'rws' ? this.#scripts.rws : this.#scripts.ours });
+      const { rws, ours, other } = this.#scripts;
+      if (!kind.startsWith('bare'))
+        await page.addScriptTag({ content: kind === 'rws' ? rws : isOther ? other : ours });
     }
-    await page.evaluate((...args) => window.bench.start(...args), client, options);
+    await page.evaluate((...args) => window.bench.start(...args), kind as PageClient, options);
     await settle(page, options.standby === 'warm');
   }
 }
@@ -213,3 +232,14 @@ export async function healthy(cluster: Cluster, limitMs = 60_000): Promise<void>
 export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 export const isTimeout = (error: unknown): boolean => error instanceof Error && error.name === 'TimeoutError';
+
+/** Gives the page this text wherever it asks for the library, and everything else from the cluster. */
+async function serveLibrary(page: Page, library: string): Promise<void> {
+  await page.setRequestInterception(true);
+  page.on('request', (request) => {
+    const isLibrary = new URL(request.url()).pathname === '/failover-websocket.global.js';
+    void (isLibrary
+      ? request.respond({ contentType: 'text/javascript', body: library })
+      : request.continue());
+  });
+}

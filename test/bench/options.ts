@@ -1,9 +1,9 @@
 /** What each benchmark that runs in a page can be asked for. */
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import type { BrowserName } from '../support/browser/browsers.ts';
-import { flag, number, oneOf, optional, text } from '../../tools/args.ts';
+import { flag, number, oneOf, optional, text, UsageError } from '../../tools/args.ts';
 
-export const clientNames = ['ours', 'plain', 'rws', 'bare', 'bare-ddp'] as const;
+export const clientNames = ['ours', 'plain', 'other-ours', 'other-plain', 'rws', 'bare', 'bare-ddp'] as const;
 export const outageNames = ['stop', 'kill', 'hang', 'blackhole'] as const;
 export const turnoverNames = ['drain', 'rolling'] as const;
 const tabFaultNames = [...outageNames, 'hang-both'] as const;
@@ -22,9 +22,15 @@ const flags = {
   fault: { ...optional, about: '' },
   client: {
     ...text('ours'),
-    about: `One or several of ours,plain,rws,bare,bare-ddp. Several take turns, so that all see the same machine. Default: ours.
-ours: the todo app's DDPClient. plain: FailoverWebSocket. rws: reconnecting-websocket with its defaults.
+    about: `One or several of ours,plain,other-ours,other-plain,rws,bare,bare-ddp. They take turns, so that all see the same machine.
+ours: the todo app's DDPClient (default). plain: FailoverWebSocket. rws: reconnecting-websocket with its defaults.
+other-ours, other-plain: the same two with the build that --other names.
 bare: a new WebSocket at once. bare-ddp: the same, and it connects and subscribes in one flight.`,
+  },
+  other: {
+    ...optional,
+    about:
+      'The failover-websocket.global.js of another build, to compare two builds in one run (see --client).',
   },
   victims: {
     ...text('60'),
@@ -101,7 +107,7 @@ export const pageBenches = {
   failover: {
     about:
       'Measures the time until pages are served by the surviving node after their own node gets a fault.',
-    flags: ['fault', 'client', 'victims', 'outages', 'gap', 'standby', 'limit'],
+    flags: ['fault', 'client', 'other', 'victims', 'outages', 'gap', 'standby', 'limit'],
     own: { fault: 'One or several of stop,kill,hang,blackhole. Default: stop.' },
     faults: outageNames,
   },
@@ -180,9 +186,13 @@ export function parseOptions(name: PageBenchName, args: readonly string[]) {
   const { values: defaults } = parseArgs({ args: [], options: flags });
   const values = { ...defaults, ...(given as Partial<typeof defaults>) };
   const faults = values.fault?.split(',') ?? bench.faults.slice(0, 1);
+  const clients = values.client.split(',').map((client) => oneOf('client', client, clientNames));
+  if (clients.some((client) => client.startsWith('other-')) && values.other === undefined)
+    throw new UsageError('--other must name the failover-websocket.global.js of the other build.');
   return {
     browser: oneOf<BrowserName>('browser', values.browser, ['chromium', 'firefox']),
-    clients: values.client.split(',').map((client) => oneOf('client', client, clientNames)),
+    clients,
+    other: values.other,
     faults: faults.map((fault) => oneOf('fault', fault, bench.faults)),
     victims: number('victims', values.victims, 1),
     outages: number('outages', values.outages, 1),

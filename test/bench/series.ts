@@ -33,7 +33,7 @@ export async function series(
       if (waiting.length === 0) break;
       for (const client of waiting) {
         const outcomes = results.get(client)!;
-        const warm = o.standby && (client === 'ours' || client === 'plain');
+        const warm = o.standby && /(ours|plain)$/.test(client);
         const options = { policy: o.policy, standby: o.standby ? 'warm' : 'off' } as const;
         const open = () => harness.open(client, options);
         const round = await playRound(harness.cluster, fault, { ...o, warm, open });

@@ -145,7 +145,7 @@ describe('one node', () => {
       const { ws, open, downs, failovers, closed } = link(url, { events: 'per-connection' });
       await open.next();
       (await peers.next()).close(code, reason);
-      expect(await downs.next()).toEqual({ kind, code, reason });
+      expect(await downs.next()).toEqual({ kind, code, reason, wasClean: true });
       expect(await closed.next()).toEqual({ code, reason, wasClean: true });
       await open.next();
       expect(await failovers.next()).toMatchObject({ cause: kind, attempts: [{ outcome: 'open' }] });
@@ -162,7 +162,7 @@ describe('one node', () => {
     ws.send('x');
     expect(await frames.next()).toBe('x');
     (await peers.next()).terminate();
-    expect(await downs.next()).toEqual({ kind: 'lost', code: 1006, reason: '' });
+    expect(await downs.next()).toEqual({ kind: 'lost', code: 1006, reason: '', wasClean: false });
     ws.send('queued');
     expect(await failovers.next()).toMatchObject({ replayed: 1, queuedFlushed: 1, unconfirmedSends: 2 });
     expect([await frames.next(), await frames.next()]).toEqual(['sub a', 'queued']);
