@@ -5,6 +5,7 @@ import type { Status } from '../core/api/events.ts';
 import { FailoverWebSocket } from '../core/facade/failover-websocket.ts';
 import type { FailoverOptions, UrlSource } from '../core/api/options.ts';
 import type { Collection } from './collection.ts';
+import type { FailoverEvents } from '../core/api/events.ts';
 import type { DDPEvents, DDPStats } from './events.ts';
 import type { ApplyOptions } from './call.ts';
 import type { DDPOptions } from './options.ts';
@@ -227,7 +228,16 @@ export class DDPClient<Link extends DdpLink = FailoverWebSocket> {
     this.#session.end();
   }
 
-  #emitterOf(event: string): EventEmitter {
-    return /^(error|warning)$/.test(event) ? this.#emitter : (this.link as unknown as EventEmitter);
+  #emitterOf(event: keyof DDPEvents): EventEmitter {
+    return event in CLIENT_EVENTS ? this.#emitter : (this.link as unknown as EventEmitter);
   }
 }
+
+/**
+ * Events that the client emits itself; all others are the link's. The type makes a new event of DDP break the build here. `warning`
+ * is both: those of the link are passed on.
+ */
+const CLIENT_EVENTS: Readonly<Record<Exclude<keyof DDPEvents, keyof FailoverEvents> | 'warning', true>> = {
+  error: true,
+  warning: true,
+};

@@ -8,7 +8,7 @@ import type { WireState } from './wire.ts';
 
 /**
  * Leaves a connection that still works, because another one takes over (the handover). The old connection is needed until the
- * data of the new one is visible and every call sent on the old one is answered. Until then its messages count as before.
+ * data of the new one is visible and every call sent on the old one is answered. Until then its data and answers count as before; its other messages are dropped.
  */
 export function leaveConnection(
   wire: WireState,

@@ -52,7 +52,7 @@ export interface WireState extends Wire {
   isSuspect: boolean;
 }
 
-/** @param link returns the link, which is dialed after the wire is made */
+/** @param link returns the link, which is dialled after the wire is made */
 export function createWire(env: Pick<Env, 'reportError'>, link: () => Pick<DdpLink, 'send'>): WireState {
   let lastId = 0;
   const wire = {

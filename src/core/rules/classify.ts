@@ -26,20 +26,9 @@ export const closeDetailsOf = ({ code, reason, wasClean }: Failure): CloseDetail
 export type Phase = 'dialling' | 'open';
 
 /**
- * Classifies the end of a socket: by phase first, then by code. Before `open` the code says nothing (every cause is 1006,
- * or 1015 in Firefox for TLS); after it the code is the server's word, except in WebKit, which shows 1012/1013 as 1006.
- */
-export const classifyClose = (phase: Phase, code: number, reason: string, wasClean = false): Failure => ({
-  kind: phase === 'dialling' ? 'refused' : (CLOSE_KINDS[code] ?? 'closed'),
-  code,
-  reason,
-  wasClean,
-});
-
-/**
- * Codes that say more than "closed" (RFC 6455 7.4, IANA registry). The rest is an orderly end and no wish of the app's, so
- * it is dialled again: 1000 normal, 1002, 1003, 1007, 1009, 1010 protocol faults, 1005 no code, 1008 policy (often, not
- * reliably, authorisation), 3000–4999 the app's own.
+ * Close codes that say more than "closed" (RFC 6455, section 7.4, and the IANA registry). Every other code is `closed`: the server
+ * ended the connection, the app did not ask for it, so the link dials again. Those are 1000 normal, 1002, 1003, 1007, 1009 and 1010
+ * protocol faults, 1005 no code, 1008 policy (often authorisation, but not reliably), and 3000 to 4999, the app's own.
  */
 const CLOSE_KINDS: Partial<Record<number, FailureKind>> = {
   1001: 'drain', // going away
@@ -51,9 +40,20 @@ const CLOSE_KINDS: Partial<Record<number, FailureKind>> = {
   1015: 'lost', // TLS
 };
 
+/**
+ * Classifies the end of a socket: by phase first, then by code. Before `open` the code says nothing (every cause is 1006,
+ * or 1015 in Firefox for TLS); after it the code is the server's word, except in WebKit, which shows 1012/1013 as 1006.
+ */
+export const classifyClose = (phase: Phase, code: number, reason: string, wasClean = false): Failure => ({
+  kind: phase === 'dialling' ? 'refused' : (CLOSE_KINDS[code] ?? 'closed'),
+  code,
+  reason,
+  wasClean,
+});
+
 /** What a failure means for pacing. */
 export interface FailureTraits {
-  /** Somebody answered the dial at once: a later hang is then probably a survivor's queue, and no black hole. */
+  /** Somebody answered the dial at once: a later hang is then probably a survivor's queue rather than a black hole. */
   readonly isFast: boolean;
   /** The dial was still hanging when it was given up. */
   readonly isHang: boolean;
