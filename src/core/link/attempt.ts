@@ -50,7 +50,7 @@ export interface AttemptHandlers {
   dialled(connection: Connection): void;
 }
 
-/** Where abandoned handshakes leak, a turn is awaited for longer than the engine lets two handshakes hang (20 s each in Firefox). */
+/** Longest wait for a host's lock in an engine that leaks abandoned handshakes, ms. Two that hang take 40 s in Firefox. */
 const TURN_MS = 60_000;
 
 /** The Web Lock of a host, while a dial holds it. */
@@ -128,7 +128,8 @@ export function createAttempts(
       // Counted now: other tabs may have abandoned some while this one waited for its turn.
       const count = abandoned.of(attempt.endpoint!.host).length;
       if (count >= engine.maxAbandons) return attempt.setDeadline(0, 'timeout');
-      // From here on only the engine itself may give up. Without locks an orphan of ours may dial before this one.
+      // After `freeAbandons` the deadline lies behind the engine's own timeout, so that only the engine gives up. Without locks an
+      // orphan may hang before this dial, for one timeout more.
       const patienceMs = count >= engine.freeAbandons ? engine.openTimeoutMs * (env.locks ? 1.25 : 2.25) : 0;
       attempt.setDeadline(Math.max(deadlineMs, patienceMs), 'timeout');
       const connection: Connection = (attempt.connection = connect(dialler, attempt.endpoint!, options, {
@@ -178,7 +179,7 @@ export function createAttempts(
 
     const next = endpoint ?? endpoints.next({ attempt: number, cause, signal: abort.signal });
     if (next instanceof Promise) {
-      // Nothing hangs for ever, a provider included.
+      // A provider may hang, so it gets a deadline.
       attempt.setDeadline(policy.deadlineCapMs, 'provider');
       next.then(awaitTurn, (error: unknown) => {
         if (!isOver) on.providerFailed(attempt, cause, error);

@@ -11,7 +11,7 @@ import type { Warnings } from './warnings.ts';
 /** A timer that fires later than planned by this much tells of a blocked page or a sleeping device, not of the peer, ms. */
 const LATE_MS = 100;
 
-/** Connections that never answered a heartbeat, while none ever did, after which the server is taken for one without. */
+/** Overdue pings after which the heartbeat is switched off, if none was ever answered. */
 const UNANSWERED_LIMIT = 2;
 
 export interface HeartbeatMonitor {
@@ -24,7 +24,7 @@ export interface HeartbeatMonitor {
   ping(connection: Connection, overdueMs?: number): void;
   /** Takes note of a frame of ours. */
   noteSent(connection: Connection): void;
-  /** Takes note of a frame that came in; true if it only answers a ping of ours. */
+  /** Takes note of a frame that came in. Returns true if `isReply` recognises it: then the app does not see it. */
   noteInbound(connection: Connection, data: unknown): boolean;
   /** Takes note of a connection that opened and never answered. */
   noteUnanswered(): void;
@@ -82,7 +82,7 @@ export function createHeartbeatMonitor(
       'heartbeat-unanswered',
       'The server never answered a heartbeat, so the heartbeat is switched off and a hang goes unnoticed. Check `heartbeat.message` and `heartbeat.isReply`, or set `heartbeat: false`.',
     );
-    // Whoever was suspected because of it is not any more.
+    // A connection that was suspected because of this heartbeat is suspect no longer.
     driver.dispatch({ type: 'alive' });
   };
 
@@ -95,7 +95,7 @@ export function createHeartbeatMonitor(
     const { ping: pending, lastInboundAt, expectingSince } = connection;
     const life = {
       ping: pending,
-      // A server that is only listened to gets its time once more after a sleep: its words may wait behind it.
+      // Passive heartbeat: after a late timer the full time runs again, because frames may wait in the event queue.
       lastInboundAt: active() ? lastInboundAt : Math.max(lastInboundAt, awakeAt),
       expectingSince,
     };
@@ -147,7 +147,7 @@ export function createHeartbeatMonitor(
     noteSent(connection) {
       if (!active() || connection.expectingSince !== undefined) return;
       connection.expectingSince = env.now();
-      // A ping that is out has its own end, which must not come in the midst of a flight.
+      // While a ping is out its timer decides. A look now could suspect the connection between two sends.
       if (!connection.ping) reassess();
     },
     noteInbound(connection, data) {

@@ -9,7 +9,10 @@ import type { Serving } from './serving.ts';
 import type { Standby } from './standby.ts';
 import type { Warnings } from './warnings.ts';
 
-/** Frames a connection may have buffered before it is of use. Do not keep a standby to a server that streams constantly. */
+/**
+ * Most frames a standby may buffer: do not keep a standby to a server that streams constantly. The buffer of a replacement that
+ * awaits its proof is bounded by its deadline.
+ */
 const MAX_BUFFERED = 100;
 
 export interface InboundParts {
@@ -42,7 +45,7 @@ export function createInbound(
   { driver, warnings, heartbeat, serving, standby, race, counts }: InboundParts,
   hooks: InboundHooks,
 ): Inbound {
-  const noteNode = (connection: Connection, data: unknown): void => {
+  const readNotices = (connection: Connection, data: unknown): void => {
     connection.node ??= warnings.guard('identify', () => identify?.(data));
     const notice = serverNotices ? parseNotice(data) : undefined;
     if (notice?.msg === 'node') {
@@ -85,7 +88,7 @@ export function createInbound(
       connection.lastInboundAt = env.now();
       connection.firstInboundAt ??= connection.lastInboundAt;
       // 2. Which node is this, and does it go away?
-      noteNode(connection, data);
+      readNotices(connection, data);
       // 3. Is it the reply to a ping of ours? Then it is none of the app's.
       const isReply = heartbeat.noteInbound(connection, data);
       // 4. A replacement is proven, or a suspect is revived.

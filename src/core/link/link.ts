@@ -80,7 +80,7 @@ export class Link {
   #machine: Machine;
   #pacingTimer: unknown;
 
-  /** Wires the rooms. Nothing is dialled before `start`. */
+  /** Connects the modules. Nothing is dialled before `start`. */
   constructor(options: ResolvedOptions, endpoints: Endpoints, hooks: LinkHooks) {
     const { env } = options;
     this.#options = options;
@@ -117,7 +117,7 @@ export class Link {
       hooks,
     );
     this.#prober = createProber(options, endpoints, driver, recorder, hooks.emit);
-    this.#stopListening = listenToPage(env.page, driver, heartbeat, () => this.#endSpares());
+    this.#stopListening = listenToPage(env.page, driver, heartbeat, () => this.#endUnusedDials());
   }
 
   get state(): State {
@@ -134,7 +134,7 @@ export class Link {
     return this.#standby.node;
   }
 
-  /** True while what the app subscribes to goes to a connection that is about to be left for one that was told already. */
+  /** A replacement already has the app's subscriptions but is not in use. What is added now must go out on both connections. */
   get isHandingOver(): boolean {
     return this.#race.isHandingOver;
   }
@@ -224,7 +224,7 @@ export class Link {
         this.#heartbeat.ping(this.current);
         return this.#heartbeat.reassess();
       case 'release':
-        if (effect.was !== 'draining') this.#recorder.discardUnlessUp();
+        if (effect.was !== 'draining') this.#recorder.discardIfNotReplaced();
         counts.hedgesCancelled += 1;
         this.#heartbeat.reassess();
         return this.#hooks.released();
@@ -255,7 +255,7 @@ export class Link {
     }
   }
 
-  /** Takes a dial from the budget for something less urgent than an outage, if that leaves `reserve` dials. */
+  /** Takes a dial for something less urgent than an outage, if the budget holds more than `reserve` dials. */
   #takeSpareDial(reserve: number): boolean {
     const { env, policy } = this.#options;
     const next = takeSpareDial(this.#machine, policy, env.now(), reserve);
@@ -298,7 +298,7 @@ export class Link {
     this.#recorder.beginOutage(cause, detectedAfterMs, this.current);
   }
 
-  /** Leaves a connection in use whose node has said that it goes away, perhaps before it was in use. */
+  /** Acts on the drain notice of the connection in use, if there is one. It may have come before the connection was in use. */
   #followDrainNotice(connection: Connection): void {
     const { drainNotice } = connection;
     if (!drainNotice) return;
@@ -308,7 +308,7 @@ export class Link {
   }
 
   #noteProviderFailed(attempt: Attempt, cause: FailureKind | undefined, error: unknown): void {
-    // Only a provider that was asked for fresh credentials may end the link. A TypeError, as of a failed `fetch`, is no such word.
+    // Only a provider that was asked for fresh credentials may end the link. A TypeError, as from a failed `fetch`, does not refuse them.
     if (cause === 'unauthorized' && !(error instanceof TypeError)) {
       const message = `The URL or protocol provider was asked for fresh credentials and threw ${formatValue(error)}, so the link has ended. Log in again and make a new link.`;
       return this.#dispatch({ type: 'end', error: new FailoverError(cause, message, { cause: error }) });
@@ -325,7 +325,7 @@ export class Link {
     this.#dispatch({ type: 'lost', failure: why });
   }
 
-  // ── the rooms' way back ───────────────────────────────────────────────────────────────────────────────────────────
+  // ── what the modules may call ───────────────────────────────────────────────────────────────────────────────────────────
 
   #asDriver(): Driver {
     const state = () => this.state;
@@ -361,8 +361,8 @@ export class Link {
     return this.#options.env.page.online() || this.#endpoints.loopback;
   }
 
-  /** Ends connections that are none of the app's yet. */
-  #endSpares(): void {
+  /** Ends connections that the app does not use: the standby and orphans. */
+  #endUnusedDials(): void {
     this.#standby.stop();
     this.#race.endOrphans();
   }
@@ -370,7 +370,7 @@ export class Link {
   #dispose(): void {
     this.#heartbeat.stop();
     this.#serving.endLeaving();
-    this.#endSpares();
+    this.#endUnusedDials();
     this.#prober.abort();
     this.#dialler.dispose();
     for (const stop of this.#stopListening) stop();

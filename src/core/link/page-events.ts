@@ -5,14 +5,14 @@ import type { HeartbeatMonitor } from './heartbeat.ts';
 
 /**
  * Turns page events into events of the machine.
- * @param endSpares ends connections that are none of the app's yet
+ * @param endUnusedDials ends connections that the app does not use
  * @returns the ways to stop listening
  */
 export function listenToPage(
   page: Page,
   driver: Driver,
   heartbeat: HeartbeatMonitor,
-  endSpares: () => void,
+  endUnusedDials: () => void,
 ): readonly (() => void)[] {
   const wake = () => driver.dispatch({ type: 'wake' });
   return [
@@ -29,7 +29,7 @@ export function listenToPage(
     // A clean end keeps the page fit for the back/forward cache, and leaves no ghost on the server.
     page.on('hide', () => {
       driver.dispatch({ type: 'hide', failure: failure('suspended') });
-      endSpares();
+      endUnusedDials();
     }),
     page.on('restored', () => {
       driver.dispatch({ type: 'lost', failure: failure('suspended') });

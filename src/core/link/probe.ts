@@ -34,7 +34,7 @@ const ADVICE: Readonly<Record<ProbeVerdict, string>> = {
   unknown: 'The answer says nothing about the way to the app, or the browser hides it.',
 };
 
-/** Longest Retry-After that is believed: it is the word of another connection than the dials'. */
+/** Longest Retry-After that is believed, ms: the probe's connection may have reached another server than the dials. */
 const MAX_RETRY_AFTER_MS = 600_000;
 
 /**
@@ -45,11 +45,11 @@ const REFUSED_BY_BROWSER_MS = 10;
 
 /** Retry-After (RFC 9110, section 10.2.3) in ms: seconds, or a date. NaN if there is none that makes sense. */
 export function retryAfter(headers: Headers, unixNow: number): number {
-  const wanted = headers.get('retry-after') ?? '';
-  const ms = /^\d+$/.test(wanted)
-    ? Number(wanted) * 1_000
+  const header = headers.get('retry-after') ?? '';
+  const ms = /^\d+$/.test(header)
+    ? Number(header) * 1_000
     : // Engines parse more than HTTP dates, for example "soon 5".
-      Date.parse(/^\w+, \d.* GMT$/.test(wanted) ? wanted : '') - unixNow;
+      Date.parse(/^\w+, \d.* GMT$/.test(header) ? header : '') - unixNow;
   return Math.min(Math.max(ms, 0), MAX_RETRY_AFTER_MS);
 }
 
@@ -115,10 +115,10 @@ export async function probe(
   }
 }
 
-/** Dials that a probe leaves in the budget: fewer than a fast lane, since what it finds changes the pace of all of them. */
+/** Dials that the budget must exceed before a probe may take one. Fewer than a fast lane, since what a probe finds changes the pace of all dials. */
 const PROBE_RESERVE = 4;
 
-/** Asks why dials fail: one question at a time, beside the dials and never before them. */
+/** Asks why dials fail, one question at a time. A probe never delays a dial. */
 export interface Prober {
   start(): void;
   abort(): void;

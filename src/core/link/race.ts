@@ -34,7 +34,7 @@ export interface RaceHooks {
 
 /** The attempt under way, the one to another address beside it, and orphans: dials that nobody wants any more. */
 export interface Race {
-  /** What the app subscribes to now goes to a connection that is about to be left for one that was told already. */
+  /** A replacement already has the app's subscriptions but is not in use. */
   readonly isHandingOver: boolean;
   /** Starts a dial. When it takes long, one to another address goes out beside it. */
   dial(plan: Plan): void;
@@ -59,7 +59,7 @@ export function createRace(parts: RaceParts, hooks: RaceHooks): Race {
   const { env } = options;
   const { counts } = recorder;
   let attempt: Attempt | undefined;
-  let raceAttempt: Attempt | undefined;
+  let rival: Attempt | undefined;
   let raceTimer: unknown;
   /** They end when they open or fail. */
   const orphans = new Set<Attempt>();
@@ -69,12 +69,12 @@ export function createRace(parts: RaceParts, hooks: RaceHooks): Race {
     // Distinct addresses are dialled side by side, since engines serialise handshakes per address only.
     if (!endpoint || !driver.takeSpareDial(options.policy.fastAttempts)) return;
     counts.dials += 1;
-    raceAttempt = start({ ...plan, endpoint });
+    rival = start({ ...plan, endpoint });
   };
 
   const endAttempt = (ended: Attempt, outcome: AttemptReport['outcome']): void => {
     if (ended === attempt) attempt = undefined;
-    else raceAttempt = undefined;
+    else rival = undefined;
     env.clearTimeout(raceTimer);
     const isHanging = ended.connection !== undefined && !ended.connection.openedAt;
     // Where the engine would leak its connection, a dial that is not needed may open first: it becomes an orphan.
@@ -83,9 +83,9 @@ export function createRace(parts: RaceParts, hooks: RaceHooks): Race {
     hooks.attemptEnded(recorder.addAttempt(ended, outcome));
   };
 
-  /** Makes one the only attempt. False if a listener has made it another's turn. */
+  /** Makes one the only attempt. Returns false if a listener has started another. */
   const claimRace = (winner: Attempt): boolean => {
-    const other = winner === raceAttempt ? attempt : raceAttempt;
+    const other = winner === rival ? attempt : rival;
     attempt = winner;
     if (other) endAttempt(other, 'cancelled');
     return attempt === winner;
@@ -97,11 +97,11 @@ export function createRace(parts: RaceParts, hooks: RaceHooks): Race {
     const connection = ready.connection!;
     const { name } = driver.state;
     // A node that drains serves until the app's subscriptions are known to have arrived here.
-    const isGentle = name === 'draining' && !options.layer && heartbeat.isActive;
-    const isProven = isGentle
+    const mustConfirmReplay = name === 'draining' && !options.layer && heartbeat.isActive;
+    const isProven = mustConfirmReplay
       ? connection.replayed && !connection.pendingPings[0]
       : !heartbeat.isActive || connection.firstInboundAt !== undefined;
-    if (name !== 'seeking' && !isProven) return prove(ready, connection, isGentle);
+    if (name !== 'seeking' && !isProven) return prove(ready, connection, mustConfirmReplay);
     if (!claimRace(ready)) return;
     const tookMs = ready.promoted ? undefined : connection.openedAt! - ready.startedAt;
     driver.dispatch({ type: 'opened', proven: isProven, tookMs });
@@ -109,12 +109,12 @@ export function createRace(parts: RaceParts, hooks: RaceHooks): Race {
   };
 
   /** Beside a connection that still serves, a replacement takes over only when it has answered. */
-  const prove = (ready: Attempt, connection: Connection, isGentle: boolean): void => {
-    // Asked already: frames that are no answer renew neither the deadline nor the question.
+  const prove = (ready: Attempt, connection: Connection, mustConfirmReplay: boolean): void => {
+    // A ping is out already: do not send another, and keep the deadline.
     if (connection.ping ?? connection.pendingPings[0]) return;
     ready.setDeadline(ready.deadlineMs, 'timeout');
-    if (isGentle && !connection.replayed) {
-      // Only one is told what the app subscribes to, and what it adds meanwhile.
+    if (mustConfirmReplay && !connection.replayed) {
+      // Only one attempt may get the subscriptions, and those added meanwhile.
       if (!claimRace(ready)) return;
       connection.replayed = true;
       hooks.replay(connection);
@@ -127,7 +127,7 @@ export function createRace(parts: RaceParts, hooks: RaceHooks): Race {
       return !!attempt?.connection?.replayed;
     },
     dial(plan) {
-      // It is not warm, or it would be promoted.
+      // A standby that is not warm yet would hold up this dial. A warm one would have been promoted.
       standby.stop();
       counts.dials += 1;
       const started = (attempt = start(plan));
@@ -142,7 +142,7 @@ export function createRace(parts: RaceParts, hooks: RaceHooks): Race {
       noteReady(promoted);
     },
     attemptOf: (connection) =>
-      [attempt, raceAttempt, standby.attempt].find((one) => one?.connection === connection),
+      [attempt, rival, standby.attempt].find((one) => one?.connection === connection),
     noteReady,
     settleForUnproven() {
       if (attempt?.connection?.handshakeDone) noteReady(attempt);
@@ -153,7 +153,7 @@ export function createRace(parts: RaceParts, hooks: RaceHooks): Race {
       // It opened, and has been silent since.
       if (failure.kind === 'timeout' && failed.connection?.openedAt !== undefined) heartbeat.noteUnanswered();
       // Nobody wants it any more: the heartbeat is off, or a listener closed the link.
-      if (failed !== attempt && failed !== raceAttempt) return failed.dispose();
+      if (failed !== attempt && failed !== rival) return failed.dispose();
       counts.dialFailures += 1;
       endpoints.markFailed(failed.endpoint);
       const state = driver.state;
@@ -161,8 +161,8 @@ export function createRace(parts: RaceParts, hooks: RaceHooks): Race {
       // A listener may have closed or reconnected.
       if (driver.state !== state) return;
       // The race goes on with one.
-      attempt ??= raceAttempt;
-      raceAttempt = undefined;
+      attempt ??= rival;
+      rival = undefined;
       if (!attempt) driver.dispatch({ type: 'failed', failure });
     },
     takeWinner() {
@@ -179,7 +179,7 @@ export function createRace(parts: RaceParts, hooks: RaceHooks): Race {
         attempt = undefined;
       }
       if (attempt) endAttempt(attempt, 'cancelled');
-      if (raceAttempt) endAttempt(raceAttempt, 'cancelled');
+      if (rival) endAttempt(rival, 'cancelled');
     },
     endOrphans() {
       for (const orphan of orphans) orphan.dispose();

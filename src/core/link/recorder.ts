@@ -28,8 +28,8 @@ export interface Recorder {
   readonly outage: object | undefined;
   /** Opens the report of an outage, unless one is open already. */
   beginOutage(cause: FailureKind, detectedAfterMs: number, from: Connection | undefined): void;
-  /** Drops the report if nothing was given up since it was opened: then there is nothing to tell. */
-  discardUnlessUp(): void;
+  /** Drops the report if no replacement has come up: then nothing was given up, and there is nothing to report. */
+  discardIfNotReplaced(): void;
   /** Adds a dial's outcome to the report, if one is open. Returns it frozen, for the event. */
   addAttempt(attempt: Attempt, outcome: AttemptReport['outcome']): AttemptReport;
   addProbe(report: ProbeReport): void;
@@ -85,7 +85,7 @@ export function createRecorder(env: Env): Recorder {
       lastInboundAt = from?.lastInboundAt ?? env.now();
       draft = newDraft(cause, unixNow(), detectedAfterMs, from?.node);
     },
-    discardUnlessUp() {
+    discardIfNotReplaced() {
       if (draft?.upAfterMs === undefined) draft = undefined;
     },
     addAttempt(attempt, outcome) {

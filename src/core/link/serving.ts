@@ -13,13 +13,13 @@ export interface Serving {
   readonly isClosing: boolean;
   isLeaving(connection: Connection): boolean;
   /**
-   * Makes a connection the one in use. The one before it is closed at once; or, with `gently` and a layer that wants it,
+   * Makes a connection the one in use. The one before it is closed at once; or, with `letLayerLeave` and a layer that wants it,
    * when the layer needs it no more.
    */
-  use(connection: Connection, gently: boolean): void;
+  use(connection: Connection, letLayerLeave: boolean): void;
   /** Detaches and closes the connection in use, if there is one. What it may not have delivered counts as unconfirmed. */
   retire(): void;
-  /** Forgets the connection in use without a word to anybody. */
+  /** Closes the connection in use and drops its events. Nothing is recorded. */
   detach(): void;
   /** Hands a frame of the connection being left to the layer. */
   frameFromLeaving(data: unknown): void;
@@ -68,9 +68,9 @@ export function createServing(
       return finishClose !== undefined;
     },
     isLeaving: (connection) => connection === leaving?.connection,
-    use(connection, gently) {
+    use(connection, letLayerLeave) {
       if (current) recorder.noteReplaced(current);
-      const to = gently && layer?.leave();
+      const to = letLayerLeave && layer?.leave();
       if (to && current) {
         endLeaving();
         // The layer is given a limit: nothing hangs for ever.

@@ -58,7 +58,7 @@ export function createDialler(env: Env): Dialler {
 function park(env: Env): Parked {
   const Native = env.WebSocket!;
   let resolveUrl!: (url: string) => void;
-  let wanted: string | string[] | undefined;
+  let wantedProtocols: string | string[] | undefined;
   let handlers: SocketHandlers | undefined;
   let native: WebSocket | undefined;
   const url = new Promise<string>((resolve) => (resolveUrl = resolve));
@@ -71,7 +71,9 @@ function park(env: Env): Parked {
   // RWS calls it with `new` and drives what it returns.
   function Seam(at: string): unknown {
     try {
-      native = (wanted === undefined ? new Native(at) : new Native(at, wanted)) as WebSocket;
+      native = (
+        wantedProtocols === undefined ? new Native(at) : new Native(at, wantedProtocols)
+      ) as WebSocket;
     } catch (thrown) {
       queueMicrotask(() => end(1006, '', false, thrown));
       return INERT;
@@ -91,7 +93,7 @@ function park(env: Env): Parked {
     connectionTimeout: NEVER_MS,
   });
   const dial: Dialler['dial'] = (at, protocols, wire) => {
-    wanted = protocols;
+    wantedProtocols = protocols;
     handlers = wire;
     resolveUrl(at);
     return {

@@ -9,7 +9,7 @@ import type { Warnings } from './warnings.ts';
 /** Longest silence of a standby, ms: balancers and DDP servers cut connections that are silent for longer. */
 const KEEP_ALIVE_MS = 10_000;
 
-/** Connections to no other node after which there is probably only one. The app is warned once; tries go on, ever more rarely. */
+/** After this many failed tries in a row the app is warned: there is probably no other node. Tries go on, ever more rarely. */
 const WARN_AFTER = 6;
 
 /** Longest wait between two tries, in the policy's `capMs`. */

@@ -9,7 +9,7 @@ export interface CloseDetails {
   readonly wasClean: boolean;
 }
 
-/** How a socket ended, as its engine tells it. */
+/** How a connection ended: the engine's close event, or what the handshake or the constructor threw. */
 export interface ConnectionEnd extends CloseDetails {
   /** What the handshake, or the WebSocket constructor, threw. */
   readonly error?: unknown;
@@ -41,8 +41,8 @@ const CLOSE_KINDS: Partial<Record<number, FailureKind>> = {
 };
 
 /**
- * Classifies the end of a socket: by phase first, then by code. Before `open` the code says nothing (every cause is 1006,
- * or 1015 in Firefox for TLS); after it the code is the server's word, except in WebKit, which shows 1012/1013 as 1006.
+ * Classifies the end of a socket: by phase first, then by code. Before `open` the code says nothing: it is 1006, or 1015 for TLS in
+ * Firefox. After `open`, 1005, 1006 and 1015 come from the engine and the rest from the server. WebKit shows 1012 and 1013 as 1006.
  */
 export const classifyClose = (phase: Phase, code: number, reason: string, wasClean = false): Failure => ({
   kind: phase === 'dialling' ? 'refused' : (CLOSE_KINDS[code] ?? 'closed'),
@@ -83,6 +83,9 @@ export const FAILURE_TRAITS: Readonly<Record<FailureKind, FailureTraits>> = {
 export function classify(opened: boolean, { code, reason, wasClean, error }: ConnectionEnd): Failure {
   if (error === undefined) return classifyClose(opened ? 'open' : 'dialling', code, reason, wasClean);
   // A handshake that throws a FailoverError `unauthorized` asks for fresh credentials.
-  const refused = isFailoverError(error) && error.kind === 'unauthorized';
-  return failure(!opened ? 'refused' : refused ? 'unauthorized' : 'handshake', formatValue(error));
+  const wantsFreshCredentials = isFailoverError(error) && error.kind === 'unauthorized';
+  return failure(
+    !opened ? 'refused' : wantsFreshCredentials ? 'unauthorized' : 'handshake',
+    formatValue(error),
+  );
 }

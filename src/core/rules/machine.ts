@@ -49,8 +49,8 @@ export type State =
   /** `outage` stays until the server has said something: a node that completes the upgrade and falls silent does not end it. */
   | { readonly name: 'online'; readonly since: number; readonly outage: Outage | undefined }
   /**
-   * `was`: what the link is again if the connection answers after all. `unproven`: the connection has said nothing since it
-   * opened, and the outage is the one it should end.
+   * `was`: what the link was before. If the connection answers, `draining` resumes and the others become `online`. `unproven`:
+   * the connection has said nothing since it opened, and its answer ends the outage before it.
    */
   | {
       readonly name: 'suspect';
@@ -111,7 +111,7 @@ export type Effect =
       /** The standby is promoted instead of a dial. */
       readonly promote: boolean;
     }
-  /** Give up the dial: its pacing timer, provider or socket. */
+  /** Give up the dial (pacing timer, provider, socket) and the probe beside it. */
   | { readonly do: 'cancel-dial' }
   /** Use the dialled connection. The one before is closed at once, or (`leave`) when it is not needed any more. */
   | { readonly do: 'adopt'; readonly first: boolean; readonly handover: boolean; readonly leave: boolean }
@@ -151,7 +151,7 @@ export const newMachine = (policy: ReconnectPolicy, now: number): Machine => ({
   memory: newMemory(policy, now),
 });
 
-/** The machine after one dial for something less urgent than an outage; undefined if the budget has no more than `reserve` dials. */
+/** The machine after one dial for something less urgent than an outage; undefined unless the budget holds more than `reserve` dials. */
 export const takeSpareDial = (
   machine: Machine,
   policy: ReconnectPolicy,
@@ -165,7 +165,7 @@ export const takeSpareDial = (
 const CANCEL: Effect = { do: 'cancel-dial' };
 
 type Step = readonly [Machine, readonly Effect[]];
-type Seeking = Extract<State, { dial: Dial }>;
+type StateWithDial = Extract<State, { dial: Dial }>;
 
 /** The whole behaviour of a link as one pure function: what it becomes, and what must be done. */
 export function transition(machine: Machine, event: LinkEvent, context: TransitionContext): Step {
@@ -190,7 +190,7 @@ export function transition(machine: Machine, event: LinkEvent, context: Transiti
     default:
       return state.name === 'online'
         ? whileOnline(machine, state, event, context)
-        : whileDialling(machine, state, event, context);
+        : whileNotOnline(machine, state, event, context);
   }
 }
 
@@ -261,10 +261,15 @@ function whileOnline(
   }
 }
 
-function whileDialling(machine: Machine, state: Seeking, event: LinkEvent, context: TransitionContext): Step {
+function whileNotOnline(
+  machine: Machine,
+  state: StateWithDial,
+  event: LinkEvent,
+  context: TransitionContext,
+): Step {
   const { now } = context;
   const { outage } = state;
-  const here = (next: Seeking): Machine => ({ ...machine, state: next });
+  const here = (next: StateWithDial): Machine => ({ ...machine, state: next });
   switch (event.type) {
     case 'start':
     case 'due':
@@ -293,7 +298,7 @@ function whileDialling(machine: Machine, state: Seeking, event: LinkEvent, conte
       if (state.name === 'seeking' && outage.attempts >= context.policy.maxAttempts) {
         return giveUp(machine, event.failure);
       }
-      // A probe goes out beside the next dial and never before it.
+      // A probe never delays a dial: it goes out with the next one, or during the wait before it.
       const [next, effects] = seek({ memory, state: { ...state, outage: counted } }, context, []);
       return [next, shouldProbe(counted) ? [...effects, { do: 'probe' }] : effects];
     }
@@ -356,7 +361,7 @@ function whileDialling(machine: Machine, state: Seeking, event: LinkEvent, conte
 
 /** Decides when the next dial goes out. */
 function seek(machine: Machine, context: TransitionContext, before: readonly Effect[]): Step {
-  const state = machine.state as Seeking;
+  const state = machine.state as StateWithDial;
   if (!context.online) return [{ ...machine, state: { ...state, dial: { at: 'offline' } } }, before];
   // A standby costs the survivor no handshake, so only a crowd that was told to spread waits.
   const ms = context.standby
@@ -371,7 +376,7 @@ function seek(machine: Machine, context: TransitionContext, before: readonly Eff
 }
 
 function dial(machine: Machine, context: TransitionContext, before: readonly Effect[]): Step {
-  const state = machine.state as Seeking;
+  const state = machine.state as StateWithDial;
   const { now, policy, standby } = context;
   const deadlineMs = nextDeadline(policy, state.outage, machine.memory, context);
   const outage = { ...state.outage, attempts: state.outage.attempts + 1 };

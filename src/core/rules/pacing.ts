@@ -48,7 +48,7 @@ export const newOutage = (since: number, cause: Failure | undefined, announcedSp
 export interface LinkMemory {
   /** Time from dial to open. */
   readonly connect: Rtt | undefined;
-  /** The quickest time from dial to open, ms. Every later dial lets it fade by a quarter. */
+  /** The quickest time from dial to open, ms. Each later dial that opens raises it by a quarter first, so that an old record wears off. */
   readonly quickestMs: number;
   readonly failedAt: readonly number[];
   readonly openedAt: readonly number[];
@@ -93,7 +93,10 @@ export const learnOpen = (memory: LinkMemory, tookMs: number, now: number): Link
   failuresInRow: 0,
 });
 
-/** Learns from a dial that failed, or (in Firefox) from an open socket that ended uncleanly. */
+/**
+ * Counts a dial that failed or was cancelled while it hung, or an open connection that ended. Firefox counts an unclean end;
+ * Chromium does not count ends, so its delay is overestimated a little.
+ */
 export const learnFailure = (memory: LinkMemory, now: number): LinkMemory => ({
   ...memory,
   failedAt: [...recent(memory.failedAt, now), now],
@@ -106,7 +109,7 @@ export interface PaceContext {
   readonly random: number;
   readonly engine: Engine;
   readonly freshPath: boolean;
-  /** When handshakes to this host were abandoned, by any tab, whose connections may still stand; oldest first. */
+  /** When hung handshakes to this host were abandoned, in any tab, oldest first. The engine may still hold their connections. */
   readonly leaks: readonly number[];
   /** Round trip as the heartbeat measured it. */
   readonly rtt: Rtt | undefined;
@@ -115,11 +118,11 @@ export interface PaceContext {
 /** Does the last failure, or what a probe has found, say that dialling at once cannot help? */
 const needsPause = ({ cause, last, evidence }: Outage): boolean => {
   const failure = last ?? cause;
-  return (failure !== undefined && FAILURE_TRAITS[failure.kind].needsPause) || isRefusal(evidence);
+  return (failure !== undefined && FAILURE_TRAITS[failure.kind].needsPause) || asksToWait(evidence);
 };
 
 /** A server that answers on purpose: come back later, or with other credentials. */
-const isRefusal = (evidence: Evidence | undefined): boolean =>
+const asksToWait = (evidence: Evidence | undefined): boolean =>
   evidence?.verdict === 'overloaded' || evidence?.verdict === 'unauthorized';
 
 const isHang = (failure: Failure | undefined): boolean =>
@@ -130,7 +133,7 @@ const isHang = (failure: Failure | undefined): boolean =>
  * before each, since it slows the dials down.
  */
 export const shouldProbe = ({ attempts, last, evidence }: Outage): boolean =>
-  attempts % 4 === 2 || isHang(last) || isRefusal(evidence);
+  attempts % 4 === 2 || isHang(last) || asksToWait(evidence);
 
 /** How long to wait before the next dial of this outage, ms; 0 is at once. */
 export function nextWait(
@@ -151,13 +154,13 @@ export function nextWait(
 /** The next wait is drawn between 0 and this, ms. */
 function longestJitter(policy: ReconnectPolicy, outage: Outage): number {
   const { attempts, cause, last, announcedSpreadMs, fastFailures } = outage;
-  // Clients that were told to spread are no crowd any more, and a refusal costs the survivors nothing: the lane is the whole bucket.
+  // Clients that were told to spread do not arrive as a crowd, so the whole bucket may be their fast lane.
   const laneLength = announcedSpreadMs ? bucketSize(policy) : policy.fastAttempts;
   const beyondLane = attempts - outage.fastLaneStart - laneLength;
   // The cap comes before the jitter: the other way round every client of a crowd waits exactly the same time.
   if (needsPause(outage) || beyondLane >= 0)
     return Math.min(policy.capMs, policy.baseMs * 2 ** Math.max(beyondLane, 0));
-  // A link that was never up has no crowd to spread from. A lone client is never held back by more than 20 ms.
+  // A link that was never up has no crowd to spread from. Without an announced spread the wait is at most `policy.spreadMs` (20 ms).
   if (!attempts && cause) return Math.max(announcedSpreadMs, policy.spreadMs);
   // A crowd that hung together in a queue must not come back together.
   return fastFailures && isHang(last) ? policy.baseMs : 0;
@@ -192,9 +195,9 @@ export const PATIENCE_MS = 60_000;
  *   are followed by ones that double, so that a crowd gets through whatever it waits for.
  *
  * Short means what connecting has cost here: twice the estimate and four times its variance. The first dial of a page is
- * mostly slow because the page is busy, so the heartbeat's round trip can shorten it: a handshake over TLS takes three round
- * trips and some, but never less than twice the quickest there was. A crowd that was told to spread keeps the survivors just
- * busy: there the least hitch is a queue, and a quarter of the spread is a small loss beside the rest of it.
+ * mostly slow because the page is busy, so the heartbeat's round trip bounds it too: four round trips (TLS needs a little over
+ * three), but at least twice the quickest dial. After an announced spread the deadline is at least a quarter of it, because
+ * survivors then run close to their limit.
  */
 export function nextDeadline(
   policy: ReconnectPolicy,
