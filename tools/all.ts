@@ -66,6 +66,8 @@ const staticChecks: readonly Step[] = [
   { name: 'size', command: script('size'), isBackground: true, isShown: true },
   { name: 'package', command: script('check:package'), isBackground: true },
   { name: 'tests of the package', ...tests(['package']), isBackground: true },
+  // A dead link, or a page that the site cannot build, ends it.
+  { name: 'documentation', command: script('docs'), isBackground: true },
 ];
 
 function realTime(hasChromium: boolean): readonly Step[] {
