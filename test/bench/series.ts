@@ -61,10 +61,11 @@ export async function series(
   const sections: Section[] = [{ title: 'Time until served', notes, rows, raw }];
   if (ratios.length > 0) {
     sections.push({
-      title: 'Beside a bare immediate redial',
+      title: 'Beside each other',
       notes: [
         'Rounds take turns.',
         '"at equal luck" is the ratio of medians when outcomes weigh as if both had met the dead node equally often. That is the balancer’s coin.',
+        'A client beside its `other-` one compares two builds.',
         'bare is served by a greeting, and compares with plain. bare-ddp is served by a subscription, as the todo app is, and compares with ours.',
       ],
       rows: ratios,

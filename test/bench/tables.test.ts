@@ -45,6 +45,13 @@ describe('tables of the benchmark', () => {
       ['ours', 'bare-ddp', 0.5],
     ]);
     expect(ratioRows('stop', new Map([['ours', [served(110)]]]))).toEqual([]);
+    const builds = new Map([
+      ['ours', [served(120)]],
+      ['other-ours', [served(100)]],
+    ]);
+    expect(ratioRows('stop', builds)).toMatchObject([
+      { client: 'ours', beside: 'other-ours', 'median / median': 1.2 },
+    ]);
   });
 
   it('compare them as if both had been equally lucky', () => {

@@ -104,7 +104,7 @@ function evenRatio(one: readonly Outcome[], other: readonly Outcome[]): number {
   return Number((a / b).toFixed(2));
 }
 
-/** Median of each client over that of each bare one in the same rounds. */
+/** Median of each client over that of each bare one, and over its own with another build, in the same rounds. */
 export function ratioRows(fault: string, results: ReadonlyMap<string, readonly Outcome[]>): Row[] {
   const median = (client: string): number =>
     quantile(
@@ -113,10 +113,12 @@ export function ratioRows(fault: string, results: ReadonlyMap<string, readonly O
     ) ?? NaN;
   const names = [...results.keys()];
   const bare = names.filter((name) => name.startsWith('bare'));
+  const besides = (client: string) =>
+    names.filter((name) => bare.includes(name) || name === `other-${client}`);
   return names
     .filter((name) => !bare.includes(name))
     .flatMap((client) =>
-      bare.map((other) => ({
+      besides(client).map((other) => ({
         fault,
         client,
         beside: other,
