@@ -1,5 +1,5 @@
 import EventEmitter from 'eventemitter3';
-import { validate, isFunction, isString } from '../shared/validate.ts';
+import { validate, isFunction, isString, rule } from '../shared/validate.ts';
 import { emitTo } from '../core/facade/emit.ts';
 import type { Status } from '../core/api/events.ts';
 import { FailoverWebSocket } from '../core/facade/failover-websocket.ts';
@@ -13,6 +13,12 @@ import { passwordCredentials, type UserSelector } from './login.ts';
 import { createSession, type Session } from './session.ts';
 import type { Subscription } from './subscriptions.ts';
 import type { DdpLink } from './wire.ts';
+
+const isLinkFactory = rule(
+  'a function that makes the link, such as overSockjs',
+  isFunction,
+  'Options are the second argument: new DDPClient(url, { … }).',
+);
 
 type Listener<E extends keyof DDPEvents> = (...args: DDPEvents[E]) => void;
 
@@ -59,6 +65,7 @@ export class DDPClient<Link extends DdpLink = FailoverWebSocket> {
     connect: (url: UrlSource, options: FailoverOptions) => Link = (url, options) =>
       new FailoverWebSocket(url, undefined, options) as DdpLink as Link,
   ) {
+    validate('connect', connect, isLinkFactory);
     this.#session = createSession<Link>(
       options,
       (event, arg) => emitTo(this.#emitter, this.#session.env, event, [arg]),

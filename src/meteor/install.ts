@@ -42,6 +42,7 @@ export interface Uninstall {
 const isMeteorConnection = rule(
   '`Meteor.connection` or a connection that `DDP.connect` returned',
   (value) => typeof value === 'object' && value !== null,
+  'On the server there is none: call it in client code.',
 );
 const isAbsent = (why: string): Rule => rule(`no value (${why})`, () => false);
 
@@ -120,7 +121,7 @@ export function installFailover(meteor: object, options: MeteorFailoverOptions =
 /** Why a stream cannot be replaced; undefined if it can. */
 function findObstacle(stream: MeteorStream): string | undefined {
   if (!isKnownStream(stream))
-    return 'Expected a client connection of Meteor 1.9 to 3.5, got one without the parts that are used of it.';
+    return 'Expected a client connection of Meteor 1.9 to 3.5, got an object without the parts that are used of it. Pass `Meteor.connection`, not `Meteor` itself.';
   // Its app wants no reconnection.
   if (stream.options?.retry === false)
     return 'Expected a connection that retries, got one made with `retry: false`.';

@@ -62,7 +62,12 @@ export interface DrainOptions {
 }
 
 /** DrainOptions after validation: complete, except for what may be missing. */
-export interface ResolvedDrainOptions extends DrainOptions {
+export interface ResolvedDrainOptions {
+  readonly clients: DrainOptions['clients'];
+  readonly spreadMs: DrainOptions['spreadMs'] | undefined;
+  readonly url: DrainOptions['url'] | undefined;
+  readonly onDrain: DrainOptions['onDrain'] | undefined;
+  readonly onDrained: DrainOptions['onDrained'] | undefined;
   readonly afterMs: number;
   readonly acceptPerSecond: number;
   readonly lingerMs: number;
@@ -107,8 +112,21 @@ export function resolveDrainOptions(options: DrainOptions): ResolvedDrainOptions
     signals = ['SIGTERM'],
     exit = true,
   } = validateFields(options, RULES);
-  const { clients, spreadMs } = options;
+  // Read by name, not copied: an app's options may be inherited, as from a class.
+  const { clients, spreadMs, url, onDrain, onDrained } = options;
   validate('options.clients', clients, isClients);
   if (spreadMs !== undefined) validate('options.spreadMs', spreadMs, between(0, afterMs));
-  return { ...options, afterMs, acceptPerSecond, lingerMs, graceMs, signals, exit };
+  return {
+    clients,
+    afterMs,
+    spreadMs,
+    acceptPerSecond,
+    url,
+    lingerMs,
+    graceMs,
+    signals,
+    exit,
+    onDrain,
+    onDrained,
+  };
 }

@@ -105,8 +105,11 @@ export function drain(server: HttpServer, options: DrainOptions): Drain {
   async function closeServer(deadline: number): Promise<void> {
     const { closed, cutOff } = startClosing(server, connections);
     await waitAtMost(Math.max(graceMs, deadline - performance.now()), closed);
-    await forEachClient(crowd.list(), (client) => client.terminate?.());
-    cutOff();
+    try {
+      await forEachClient(crowd.list(), (client) => client.terminate?.());
+    } finally {
+      cutOff();
+    }
     await waitAtMost(graceMs, closed);
   }
 

@@ -265,6 +265,26 @@ describe('a node that drains', () => {
     await started;
   });
 
+  it('takes options that are inherited, as from a class', async () => {
+    const { server: one } = await open();
+    const events: string[] = [];
+    class Options {
+      clients = new Set<Client>();
+      signals = [];
+      exit = false;
+      afterMs = 10;
+      graceMs = 10;
+      onDrain() {
+        events.push('drain');
+      }
+      onDrained() {
+        events.push('drained');
+      }
+    }
+    await drain(one, new Options()).start();
+    expect(events).toEqual(['drain', 'drained']);
+  });
+
   it('waits for onDrained for graceMs at most, and rejects with its error', async () => {
     const { server: one } = await open();
     const clients = new Set<Client>();

@@ -458,3 +458,21 @@ test('an entry that sends and sets while it is asked: each key once, in order, t
   await world.pass(500);
   expect(world.last.received).toEqual(['A', 'B2', 'mid']);
 });
+
+test('an entry or a heartbeat that makes no frame is a warning, and nothing is sent for it', async () => {
+  const warnings: string[] = [];
+  const ws = world.link({ heartbeat: { message: (() => Promise.resolve('ping')) as never } });
+  ws.on('warning', ({ kind, message }) => warnings.push(`${kind}: ${message}`));
+  ws.subscriptions.set('late', (async () => 'late') as never);
+  ws.subscriptions.set('object', (() => ({ a: 1 })) as never);
+  ws.subscriptions.set('fine', 'fine');
+  await world.pass(100);
+  expect(world.last.received).toEqual(['fine']);
+  expect(warnings.slice(0, 3)).toEqual([
+    expect.stringMatching(/^callback: `subscriptions` of the app threw TypeError: .* got \[object Promise\]/),
+    expect.stringMatching(/^callback: `subscriptions` of the app threw TypeError: .* got \[object Object\]/),
+    expect.stringMatching(
+      /^callback: `heartbeat\.message` of the app threw TypeError: .* got \[object Promise\]/,
+    ),
+  ]);
+});

@@ -10,13 +10,31 @@ export const toFrame = (frame: unknown): Frame =>
     ? frame
     : String(frame);
 
+/** Is the value text or binary, of whatever realm? */
+export const isTextOrBinary = (value: unknown): value is Frame =>
+  typeof value === 'string' ||
+  ArrayBuffer.isView(value) ||
+  /^\[object (Blob|File|ArrayBuffer|SharedArrayBuffer)\]$/.test(Object.prototype.toString.call(value));
+
+/**
+ * Calls a function of the app that makes a frame.
+ * @returns the frame; undefined if the function returned undefined
+ * @throws TypeError for anything else, a promise for one
+ */
+export function makeFrame(make: () => Frame): Frame | undefined {
+  const frame: unknown = make();
+  if (frame === undefined || isTextOrBinary(frame)) return frame;
+  throw new TypeError(
+    `expected a frame (text or binary) at once, got ${Object.prototype.toString.call(frame)}`,
+  );
+}
+
 /** Created at first use: an import has no effect, and jsdom has no TextEncoder. */
 let utf8: TextEncoder | undefined;
 
 /** Measures the payload of a frame in bytes; text counts as UTF-8, as on the wire. */
 export function frameBytes(frame: Frame): number {
-  if (frame instanceof Blob) return frame.size;
-  if (typeof frame !== 'string') return frame.byteLength;
+  if (typeof frame !== 'string') return frame instanceof Blob ? frame.size : frame.byteLength;
   if (typeof TextEncoder === 'undefined') return new Blob([frame]).size;
   return (utf8 ??= new TextEncoder()).encode(frame).length;
 }

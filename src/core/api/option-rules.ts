@@ -1,9 +1,11 @@
+import { isTextOrBinary } from './frame.ts';
 import {
   between,
   isAnything,
   isBoolean,
   isFunction,
   isObject,
+  isString,
   oneOf,
   rule,
   type Rules,
@@ -11,7 +13,7 @@ import {
 
 export const isFrame = rule(
   'a frame (text or binary), or a function that returns one',
-  (value) => value != null,
+  (value) => typeof value === 'function' || isTextOrBinary(value),
   'Give a `message` to ping with, or `expectEveryMs` to listen only.',
 );
 
@@ -33,7 +35,32 @@ export const OPTION_RULES: Rules = {
   events: oneOf('link', 'per-connection'),
   log: isFunction,
   layer: isAnything,
-  env: isObject,
+  env: isAnything,
+};
+
+const isClass = rule(
+  'a class',
+  isFunction,
+  "On Node 20 it is `import { WebSocket } from 'ws'`: a named import, not the module.",
+);
+
+export const ENV_RULES: Rules = {
+  now: isFunction,
+  timeOrigin: isAnything,
+  setTimeout: isFunction,
+  clearTimeout: isFunction,
+  random: isFunction,
+  WebSocket: isClass,
+  fetch: isFunction,
+  page: isObject,
+  subtle: isObject,
+  locks: isObject,
+  storage: isObject,
+  userAgent: isString,
+  baseUrl: isString,
+  measure: isFunction,
+  reportError: isFunction,
+  dispose: isFunction,
 };
 
 export const HEARTBEAT_RULES: Rules = {

@@ -3,7 +3,14 @@ import { browserEnv } from '../env/browser.ts';
 import { type Env } from '../env/env.ts';
 import type { FailureKind } from './failure.ts';
 import type { Frame } from './frame.ts';
-import { HEARTBEAT_RULES, isFrame, OPTION_RULES, PROBE_RULES, QUEUE_RULES } from './option-rules.ts';
+import {
+  ENV_RULES,
+  HEARTBEAT_RULES,
+  isFrame,
+  OPTION_RULES,
+  PROBE_RULES,
+  QUEUE_RULES,
+} from './option-rules.ts';
 import type { PolicyName, ReconnectPolicy } from './reconnect-policy.ts';
 import { resolvePolicy } from './resolve-policy.ts';
 
@@ -289,9 +296,10 @@ export function resolveOptions(options: FailoverOptions = {}, own?: Rules): Reso
     events = 'link',
     log,
     layer,
-    env,
+    env = {},
   } = validateFields(options, { ...OPTION_RULES, ...own });
   checkHeartbeat(heartbeat);
+  validateFields(env, ENV_RULES, 'env');
   const {
     maxBytes = 1_048_576,
     maxMessages = 1_000,
@@ -327,6 +335,13 @@ function checkHeartbeat(heartbeat: Heartbeat | false): void {
   if (given === false) return;
   const { expectEveryMs, message } = validateFields(given, HEARTBEAT_RULES, 'heartbeat');
   if (!expectEveryMs) validate('heartbeat.message', message, isFrame);
+  else if (message !== undefined)
+    throw badOption(
+      'heartbeat',
+      'both',
+      'either `message` or `expectEveryMs`',
+      'Ping with `message`, or listen only with `expectEveryMs`.',
+    );
 }
 
 function resolveProbe(probe: ProbeOptions | false): ResolvedOptions['probe'] {

@@ -29,8 +29,8 @@ export function resolvePolicy(
   policy: PolicyName | (Partial<ReconnectPolicy> & { readonly preset?: PolicyName }) = 'balanced',
 ): Readonly<ReconnectPolicy> {
   validate('policy', policy, isPolicy);
-  // A copy: what is checked here is what is used.
-  const given = typeof policy === 'string' ? { preset: policy } : { ...policy };
+  // A copy: what is checked here is what is used. The preset may be inherited, as from a class.
+  const given = typeof policy === 'string' ? { preset: policy } : { ...policy, preset: policy.preset };
   const { preset = 'balanced', ...own } = validateFields(given, POLICY_RULES, 'policy');
   const result: ReconnectPolicy = { ...POLICIES[preset] };
   for (const [name, value] of Object.entries(own) as [keyof ReconnectPolicy, number | undefined][])

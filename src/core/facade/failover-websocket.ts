@@ -13,7 +13,7 @@ import {
   type ProtocolSource,
   type UrlSource,
 } from '../api/options.ts';
-import { frameBytes, toFrame, type Frame } from '../api/frame.ts';
+import { frameBytes, makeFrame, toFrame, type Frame } from '../api/frame.ts';
 import { ReplayRegistry } from './replay-registry.ts';
 import { createSendQueue, type SendQueue } from './send-queue.ts';
 import type { Socket } from '../link/socket.ts';
@@ -95,13 +95,14 @@ export class FailoverWebSocket extends EventTarget {
     super();
     this.#options = resolveOptions(options);
     const { env, queue } = this.#options;
+    // First, since options in the place of protocols are a likelier mistake than an environment without WebSocket.
+    this.#endpoints = createEndpoints(url, protocols, env);
     if (!env.WebSocket) {
       throw new FailoverError(
         'unsupported',
         'No WebSocket in this environment. On Node 20 pass `env: { WebSocket }` from the `ws` package.',
       );
     }
-    this.#endpoints = createEndpoints(url, protocols, env);
     this.#queue = createSendQueue(queue, (messages, bytes) => this.#emit('overflow', { messages, bytes }));
     this.subscriptions = new ReplayRegistry((key) => {
       if (this.#canSendNow) this.#sendEntry(key);
@@ -309,7 +310,8 @@ export class FailoverWebSocket extends EventTarget {
     const entry = this.subscriptions.get(key);
     // An entry or listener before it may have deleted it, or closed the connection.
     if (entry === undefined || !this.#link.isUsable) return;
-    const frame = typeof entry === 'function' ? this.#link.guard('subscriptions', entry) : entry;
+    const frame =
+      typeof entry === 'function' ? this.#link.guard('subscriptions', () => makeFrame(entry)) : entry;
     if (frame !== undefined) send(frame);
   }
 

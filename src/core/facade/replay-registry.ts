@@ -1,6 +1,13 @@
-import { copyFrame, type Frame } from '../api/frame.ts';
+import { rule, validate } from '../../shared/validate.ts';
+import { copyFrame, isTextOrBinary, type Frame } from '../api/frame.ts';
 
 type Entry = Frame | (() => Frame);
+
+const isEntry = rule(
+  'a frame (text or binary), or a function that returns one',
+  (value) => typeof value === 'function' || isTextOrBinary(value),
+  'Turn an object into text with JSON.stringify.',
+);
 
 /**
  * What the app wants replayed on every new connection, in order of first `set`.
@@ -21,7 +28,9 @@ export class ReplayRegistry extends Map<unknown, Entry> {
     this.#changed = changed;
   }
 
+  /** @throws RangeError for an entry that is no frame and no function */
   override set(key: unknown, entry: Entry): this {
+    validate('subscriptions.set', entry, isEntry);
     super.set(key, typeof entry === 'function' ? entry : copyFrame(entry));
     this.#changed(key);
     return this;

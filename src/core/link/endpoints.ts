@@ -156,7 +156,9 @@ function parseUrl(text: string, given: unknown, base: string | undefined): URL {
   // A warning may carry it further, so userinfo and query are left out.
   const shown = formatValue(given).replace(/\/\/.*@|\?.*/g, '…');
   throw syntaxError(
-    `url: expected a WebSocket URL (ws:, wss:, or http(s): and relative ones, which are turned into it) without fragment, got ${shown}.`,
+    base === undefined
+      ? `url: expected an absolute WebSocket URL (ws:, wss:, or http(s):, which is turned into it) without fragment, got ${shown}. A relative one needs a page, or \`env.baseUrl\`.`
+      : `url: expected a WebSocket URL (ws:, wss:, or http(s): and relative ones, which are turned into it) without fragment, got ${shown}.`,
   );
 }
 
@@ -170,7 +172,11 @@ function checkProtocols(protocols: unknown): void {
       list.indexOf(protocol) < i
     ) {
       throw syntaxError(
-        `protocols: expected subprotocol names (RFC 6455 tokens), each given once, got ${formatValue(protocol)}.`,
+        `protocols: expected subprotocol names (RFC 6455 tokens), each given once, got ${formatValue(protocol)}.${
+          typeof protocol === 'object' && protocol !== null
+            ? ' Options are the third argument: new FailoverWebSocket(url, undefined, { … }).'
+            : ''
+        }`,
       );
     }
   });

@@ -1,4 +1,4 @@
-import type { Frame } from '../api/frame.ts';
+import { makeFrame, type Frame } from '../api/frame.ts';
 import { failure } from '../api/failure.ts';
 import type { Stats } from '../api/events.ts';
 import type { ResolvedOptions } from '../api/options.ts';
@@ -61,7 +61,7 @@ export function createHeartbeatMonitor(
     const message = active()?.message;
     if (message === undefined || connection.ping) return;
     const frame: Frame | undefined =
-      typeof message === 'function' ? warnings.guard('heartbeat.message', message) : message;
+      typeof message === 'function' ? warnings.guard('heartbeat.message', () => makeFrame(message)) : message;
     if (frame === undefined) return;
     const sentAt = env.now();
     pingsSent += 1;

@@ -20,7 +20,7 @@ export const NO_CLOSE_FRAME: CloseDetails = { code: 1006, reason: '', wasClean: 
 
 /** The `close` event of a failure. One without a close code came from us: the app sees what it sees of a dead connection. */
 export const closeDetailsOf = ({ code, reason, wasClean }: Failure): CloseDetails =>
-  code ? { code, reason, wasClean } : NO_CLOSE_FRAME;
+  code || wasClean ? { code, reason, wasClean } : NO_CLOSE_FRAME;
 
 /** How far a socket had come when it ended. */
 export type Phase = 'dialling' | 'open';

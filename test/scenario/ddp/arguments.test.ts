@@ -152,6 +152,15 @@ describe('what EJSON has no form for is refused, with its place', () => {
   });
 });
 
+it('options in the place of the function that makes the link: the error says where they belong', () => {
+  const make = () => new DDPClient('wss://example.org/websocket', undefined, { policy: 'fast' } as never);
+  expect(make).toThrow(
+    rangeError(
+      'connect: expected a function that makes the link, such as overSockjs, got [object Object]. Options are the second',
+    ),
+  );
+});
+
 describe('callbacks and names are checked where they are given', () => {
   it.each<[what: string, give: (ddp: DDPClient<FakeLink>) => unknown]>([
     ['observer: expected added', (ddp) => ddp.collection('c').observe(undefined as never)],

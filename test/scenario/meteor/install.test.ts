@@ -107,7 +107,7 @@ describe('installing', () => {
     [
       'a missing connection',
       undefined,
-      /^connection: expected `Meteor\.connection` or a connection that `DDP\.connect` returned, got undefined\.$/,
+      /^connection: expected `Meteor\.connection` or a connection that `DDP\.connect` returned, got undefined\. On the server there is none: call it in client code\.$/,
     ],
     ['a bad transport', { transport: 'xhr' }, /^options.transport: expected sockjs, websocket, got "xhr"/],
     [

@@ -239,6 +239,18 @@ describe('an error text says what was expected, what came and what to do', () =>
         'A standby has to lead to another node: name the nodes by `identify`, or set `serverNotices: true`.',
       { standby: 'warm' },
     ],
+    [
+      'heartbeat: expected either `message` or `expectEveryMs`, got "both". Ping with `message`, or listen only with `expectEveryMs`.',
+      { heartbeat: { message: 'ping', expectEveryMs: 1_000 } },
+    ],
+    [
+      'heartbeat.message: expected a frame (text or binary), or a function that returns one, got [object Object]. Give a `message` to ping with, or `expectEveryMs` to listen only.',
+      { heartbeat: { message: { type: 'ping' } } },
+    ],
+    [
+      "env.WebSocket: expected a class, got [object Object]. On Node 20 it is `import { WebSocket } from 'ws'`: a named import, not the module.",
+      { env: { WebSocket: {} } },
+    ],
     [`options: expected ${names}, got "hartbeat". Did you mean "heartbeat"?`, { hartbeat: false }],
     [
       `options: expected ${names}, got "timeout". No field has this name: remove it, or use one of these.`,
@@ -247,4 +259,13 @@ describe('an error text says what was expected, what came and what to do', () =>
   ])('%s', (text, options) => {
     expect(() => resolveOptions(options as FailoverOptions)).toThrow(new RangeError(text));
   });
+});
+
+test('a preset may be inherited, as from a class', () => {
+  class Fast {
+    get preset() {
+      return 'fast' as const;
+    }
+  }
+  expect(resolveOptions({ policy: new Fast() }).policy).toEqual(POLICIES.fast);
 });

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { QueueOptions } from '../../../../src/core/api/options.ts';
 import type { Frame } from '../../../../src/core/api/frame.ts';
 import { ReplayRegistry } from '../../../../src/core/facade/replay-registry.ts';
@@ -21,6 +21,15 @@ describe('the size of a frame', () => {
   ])('%s', (_, frame, expected) => {
     expect(frameBytes(frame)).toBe(expected);
   });
+});
+
+test('the size of text needs only one of Blob and TextEncoder', () => {
+  vi.stubGlobal('Blob', undefined);
+  expect(frameBytes('äö')).toBe(4);
+  vi.unstubAllGlobals();
+  vi.stubGlobal('TextEncoder', undefined);
+  expect(frameBytes('äö')).toBe(4);
+  vi.unstubAllGlobals();
 });
 
 function queue(limits: Partial<QueueOptions> = {}) {
@@ -181,5 +190,20 @@ describe('the registry', () => {
     registry.set('a', view);
     view.fill(9);
     expect(registry.get('a')).toEqual(bytes(1, 2));
+  });
+
+  test.each<[string, unknown, string]>([
+    ['an object', { subscribe: 'news' }, '[object Object]'],
+    ['nothing', undefined, 'undefined'],
+    ['a number', 5, '5'],
+  ])('refuses %s, and says what to do', (_, entry, shown) => {
+    const set: unknown[] = [];
+    const registry = new ReplayRegistry((key) => set.push(key));
+    expect(() => registry.set('news', entry as string)).toThrow(
+      new RangeError(
+        `subscriptions.set: expected a frame (text or binary), or a function that returns one, got ${shown}. Turn an object into text with JSON.stringify.`,
+      ),
+    );
+    expect([registry.size, set.length]).toEqual([0, 0]);
   });
 });

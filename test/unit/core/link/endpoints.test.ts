@@ -61,7 +61,7 @@ describe('an address', () => {
 
   test('relative without a page is no URL', () => {
     expect(() => target('/ws', undefined, { baseUrl: undefined })).toThrow(
-      /^url: expected a WebSocket URL .*, got "\/ws"\.$/,
+      /^url: expected an absolute WebSocket URL .*, got "\/ws"\. A relative one needs a page, or `env\.baseUrl`\.$/,
     );
   });
 
@@ -218,6 +218,13 @@ describe('protocols', () => {
     expect(make).toThrow(expect.objectContaining({ name: 'SyntaxError' }));
     expect(make).toThrow(`each given once, got ${shown}.`);
   });
+});
+
+test('options in the place of protocols: the error says where they belong', () => {
+  const make = () => target('wss://a.example/', { policy: 'fast' } as never);
+  expect(make).toThrow(
+    'got [object Object]. Options are the third argument: new FailoverWebSocket(url, undefined, { … }).',
+  );
 });
 
 test.each([

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { type FailureKind } from '../../../../src/core/api/failure.ts';
-import { classifyClose, FAILURE_TRAITS } from '../../../../src/core/rules/classify.ts';
+import { failure, type FailureKind } from '../../../../src/core/api/failure.ts';
+import { classifyClose, closeDetailsOf, FAILURE_TRAITS } from '../../../../src/core/rules/classify.ts';
 
 describe('the end of a socket', () => {
   test.each<[code: number, kind: FailureKind]>([
@@ -56,4 +56,14 @@ test('failing fast means that somebody answered', () => {
   };
   const answers = Object.keys(every).map((kind) => [kind, FAILURE_TRAITS[kind as FailureKind].isFast]);
   expect(Object.fromEntries(answers)).toEqual(every);
+});
+
+test('what the app sees of a failure: its close frame, or 1006 where there was none', () => {
+  expect(closeDetailsOf(classifyClose('open', 4001, 'why', true))).toEqual({
+    code: 4001,
+    reason: 'why',
+    wasClean: true,
+  });
+  expect(closeDetailsOf(classifyClose('open', 0, '', true))).toEqual({ code: 0, reason: '', wasClean: true });
+  expect(closeDetailsOf(failure('silent'))).toEqual({ code: 1006, reason: '', wasClean: false });
 });
