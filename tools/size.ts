@@ -12,9 +12,9 @@ import { minify } from 'terser';
 
 /** About 2 % above what the entries need today, with every error text as a sentence. */
 const budgets = [
-  { name: '.', entries: ['index'], bytes: 20.5 * 1024 },
-  { name: '. + ./ddp', entries: ['index', 'ddp'], bytes: 32.5 * 1024 },
-  { name: '. + ./meteor', entries: ['index', 'meteor'], bytes: 24.5 * 1024 },
+  { name: '.', entries: ['index'], bytes: 21 * 1024 },
+  { name: '. + ./ddp', entries: ['index', 'ddp'], bytes: 33 * 1024 },
+  { name: '. + ./meteor', entries: ['index', 'meteor'], bytes: 25 * 1024 },
 ];
 const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as {
   dependencies: Record<string, string>;
