@@ -16,21 +16,23 @@ interface Entry {
 }
 
 /** Written by typedoc, which `npm run docs` and `npm run docs:dev` run first. */
-const groups = JSON.parse(readFileSync(here('../api/typedoc-sidebar.json'), 'utf8')) as Entry[];
-/** The main entry has a page of its own; the group without one holds all others. */
-const main = groups.find(({ link }) => link !== undefined)!;
-const others = groups.find(({ link }) => link === undefined)!;
+const [main] = JSON.parse(readFileSync(here('../api/typedoc-sidebar.json'), 'utf8')) as [Entry];
+/** The main entry's kinds of names (without a page), and the other entries below it (with one). */
+const kinds = main.items!.filter(({ link }) => link === undefined);
+const others = main.items!.filter(({ link }) => link !== undefined);
 
 /** One group for each entry of the package, called as an import calls it; inside, all names in one list. */
-const api: DefaultTheme.SidebarItem[] = [main, ...others.items!].map(({ text, link, items = [] }) => ({
-  text: text === main.text ? text : `…/${text}`,
-  link: link!,
-  collapsed: true,
-  items: items
-    .flatMap((kind) => kind.items ?? [])
-    .map(({ text, link }) => ({ text, link: link! }))
-    .sort((a, b) => a.text.localeCompare(b.text)),
-}));
+const api: DefaultTheme.SidebarItem[] = [{ ...main, items: kinds }, ...others].map(
+  ({ text, link, items = [] }) => ({
+    text: text === main.text ? text : `…/${text}`,
+    link: link!,
+    collapsed: true,
+    items: items
+      .flatMap((kind) => kind.items ?? [])
+      .map(({ text, link }) => ({ text, link: link! }))
+      .sort((a, b) => a.text.localeCompare(b.text)),
+  }),
+);
 
 const start: DefaultTheme.SidebarItem = {
   text: 'Getting started',

@@ -6,6 +6,9 @@ const STACKED_COLUMNS = 4;
 
 /** Marks each table as `stacked` or `scrolls`, and gives the cells of a stacked one the name of their column. */
 export function labelTables(markdown: MarkdownRenderer): void {
+  // VitePress prints a fixed tag here, without the attributes.
+  markdown.renderer.rules.table_open = (tokens, i, options, _env, self) =>
+    self.renderToken(tokens, i, options);
   markdown.core.ruler.push('label_tables', ({ tokens }) => {
     let table: (typeof tokens)[number] | undefined;
     let names: string[] = [];
