@@ -1,14 +1,17 @@
 /**
- * `failover-websocket`: a drop-in for `WebSocket` that stays served when its node stops, hangs, drains or vanishes.
+ * A drop-in for `WebSocket` that stays served when its node stops, hangs, drains or vanishes.
+ *
+ * @packageDocumentation
  *
  * @example
  * import { FailoverWebSocket } from 'failover-websocket';
  *
- * const ws = new FailoverWebSocket('wss://example.org/ws', undefined, { policy: 'fast', heartbeat: { message: 'ping' } });
+ * const ws = new FailoverWebSocket('wss://example.org/ws', undefined, {
+ *   policy: 'fast',
+ *   heartbeat: { message: 'ping', isReply: (data) => data === 'pong' },
+ * });
  * ws.subscriptions.set('news', JSON.stringify({ subscribe: 'news' }));
  * ws.onmessage = (event) => render(event.data);
- *
- * @packageDocumentation
  */
 export { FailoverWebSocket } from './core/facade/failover-websocket.ts';
 export { FailoverError, isFailoverError, type ErrorKind } from './core/api/errors.ts';

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { defineConfig, type DefaultTheme } from 'vitepress';
 import { brokenAnchors } from './anchors.ts';
 import { slug } from './slug.ts';
+import { labelTables } from './tables.ts';
 
 const here = (path: string) => new URL(path, import.meta.url);
 
@@ -15,21 +16,23 @@ interface Entry {
 }
 
 /** Written by typedoc, which `npm run docs` and `npm run docs:dev` run first. */
-const [others, main] = JSON.parse(readFileSync(here('../api/typedoc-sidebar.json'), 'utf8')) as [
-  Entry,
-  Entry,
-];
+const [main] = JSON.parse(readFileSync(here('../api/typedoc-sidebar.json'), 'utf8')) as [Entry];
+/** The main entry's kinds of names (without a page), and the other entries below it (with one). */
+const kinds = main.items!.filter(({ link }) => link === undefined);
+const others = main.items!.filter(({ link }) => link !== undefined);
 
 /** One group for each entry of the package, called as an import calls it; inside, all names in one list. */
-const api: DefaultTheme.SidebarItem[] = [main, ...others.items!].map(({ text, link, items = [] }) => ({
-  text: text === main.text ? text : `…/${text}`,
-  link: link!,
-  collapsed: true,
-  items: items
-    .flatMap((kind) => kind.items ?? [])
-    .map(({ text, link }) => ({ text, link: link! }))
-    .sort((a, b) => a.text.localeCompare(b.text)),
-}));
+const api: DefaultTheme.SidebarItem[] = [{ ...main, items: kinds }, ...others].map(
+  ({ text, link, items = [] }) => ({
+    text: text === main.text ? text : `…/${text}`,
+    link: link!,
+    collapsed: true,
+    items: items
+      .flatMap((kind) => kind.items ?? [])
+      .map(({ text, link }) => ({ text, link: link! }))
+      .sort((a, b) => a.text.localeCompare(b.text)),
+  }),
+);
 
 const start: DefaultTheme.SidebarItem = {
   text: 'Getting started',
@@ -47,7 +50,7 @@ const guide: DefaultTheme.SidebarItem = {
     { text: 'Options', link: '/options' },
     { text: 'Errors and events', link: '/errors-and-events' },
     { text: 'DDP client', link: '/ddp' },
-    { text: 'Meteor', link: '/meteor' },
+    { text: 'Meteor guide', link: '/meteor' },
     { text: 'Recipes', link: '/recipes' },
   ],
 };
@@ -76,7 +79,7 @@ export default defineConfig({
   cacheDir: '../.cache/vitepress',
   lastUpdated: false,
   head: [['link', { rel: 'icon', type: 'image/svg+xml', href: '/icon.svg' }]],
-  markdown: { anchor: { slugify: slug } },
+  markdown: { anchor: { slugify: slug }, config: labelTables },
   vite: {
     build: { chunkSizeWarningLimit: 2_000 },
   },

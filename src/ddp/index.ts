@@ -1,3 +1,16 @@
+/**
+ * A client for DDP, the protocol of Meteor servers, for apps outside Meteor's own bundle: subscriptions, documents, method calls
+ * and logins that survive a failover.
+ *
+ * @module
+ *
+ * @example
+ * import { DDPClient } from 'failover-websocket/ddp';
+ *
+ * const ddp = new DDPClient('wss://example.org/websocket', { policy: 'fast' });
+ * const todos = ddp.subscribe('todos');
+ * await todos.ready;
+ */
 export { FailoverError, isFailoverError, type ErrorKind } from '../core/api/errors.ts';
 export { DDPClient } from './client.ts';
 export type { Collection } from './collection.ts';

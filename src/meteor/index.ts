@@ -1,5 +1,6 @@
 /**
- * For Meteor apps: a FailoverWebSocket carries their connection.
+ * For Meteor apps: `installFailover` puts a FailoverWebSocket under a live Meteor connection. Collections, calls, Tracker and
+ * accounts stay as they are.
  *
  * @module
  */
