@@ -39,7 +39,10 @@ type Listener<E extends keyof FailoverEvents> = (...args: FailoverEvents[E]) => 
  * connection, where `WebSocket` throws. Beside the DOM events there are those of `FailoverEvents`: see `on`.
  *
  * @example
- * const ws = new FailoverWebSocket('wss://example.org/ws', undefined, { policy: 'fast', heartbeat: { message: 'ping' } });
+ * const ws = new FailoverWebSocket('wss://example.org/ws', undefined, {
+ *   policy: 'fast',
+ *   heartbeat: { message: 'ping', isReply: (data) => data === 'pong' },
+ * });
  * ws.subscriptions.set('news', JSON.stringify({ subscribe: 'news' }));
  * ws.onmessage = (event) => render(event.data);
  * ws.on('failover', (report) => console.log(`moved in ${report.downMs} ms`));
@@ -218,7 +221,10 @@ export class FailoverWebSocket extends EventTarget {
     this.#link.close(code, text);
   }
 
-  /** Dials at once, cutting any wait short. An open connection stays in use until the new one is up. Without effect after `close()`. */
+  /**
+   * Dials at once, cutting any wait short. An open connection stays in use until the new one is up. A dial that is under way goes
+   * on, unless one of this outage has hung already. Without effect after `close()`.
+   */
   reconnect(): void {
     this.#link.reconnect();
   }
