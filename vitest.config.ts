@@ -14,8 +14,6 @@ export default defineConfig({
           name: 'unit',
           include: ['test/{unit,repo,bench}/**/*.test.ts'],
           testTimeout: COMPUTES_ONLY_MS,
-          // Vitest's default leaves one core free, which is half of two.
-          maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },
       },
@@ -24,7 +22,6 @@ export default defineConfig({
           name: 'scenario',
           include: ['test/scenario/**/*.test.ts'],
           testTimeout: COMPUTES_ONLY_MS,
-          maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },
       },
