@@ -16,6 +16,10 @@ export const isTextOrBinary = (value: unknown): value is Frame =>
   ArrayBuffer.isView(value) ||
   /^\[object (Blob|File|ArrayBuffer|SharedArrayBuffer)\]$/.test(Object.prototype.toString.call(value));
 
+/** Is the value a frame, or a function that may make one? */
+export const isFrameOrMaker = (value: unknown): boolean =>
+  typeof value === 'function' || isTextOrBinary(value);
+
 /**
  * Calls a function of the app that makes a frame.
  * @returns the frame; undefined if the function returned undefined

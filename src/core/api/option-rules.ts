@@ -1,4 +1,4 @@
-import { isTextOrBinary } from './frame.ts';
+import { isFrameOrMaker } from './frame.ts';
 import {
   between,
   isAnything,
@@ -13,7 +13,7 @@ import {
 
 export const isFrame = rule(
   'a frame (text or binary), or a function that returns one',
-  (value) => typeof value === 'function' || isTextOrBinary(value),
+  isFrameOrMaker,
   'Give a `message` to ping with, or `expectEveryMs` to listen only.',
 );
 

@@ -1,11 +1,11 @@
 import { rule, validate } from '../../shared/validate.ts';
-import { copyFrame, isTextOrBinary, type Frame } from '../api/frame.ts';
+import { copyFrame, isFrameOrMaker, type Frame } from '../api/frame.ts';
 
 type Entry = Frame | (() => Frame);
 
 const isEntry = rule(
   'a frame (text or binary), or a function that returns one',
-  (value) => typeof value === 'function' || isTextOrBinary(value),
+  isFrameOrMaker,
   'Turn an object into text with JSON.stringify.',
 );
 
